@@ -1,0 +1,737 @@
+// CPython as a hotcell guest: the "hc" interface over libpython.
+//
+// A run must look exactly like `cd /workspace && python3.11 main.py args`, yet cost microseconds. So everything that
+// does not depend on the program happens once, in hc_init(), while the image is made: the interpreter starts, the
+// standard library is imported and put to sleep (hc_modules.c), the paths that every program takes are warmed up.
+// hc_run() then only compiles, executes, reports and ends the program. It may leave any mess behind: the host restores
+// the memory. What Py_RunMain() and Py_FinalizeEx() do that a program can notice is done here too, in the same order;
+// what only frees memory is left out.
+#define PY_SSIZE_T_CLEAN
+#define Py_BUILD_CORE 1
+#include <Python.h>
+#include "internal/pycore_ast.h"
+#include "internal/pycore_compile.h"
+#include "internal/pycore_gc.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_moduleobject.h"
+#include "internal/pycore_object.h"
+#include "internal/pycore_parser.h"
+#include "internal/pycore_pyarena.h"
+#include "internal/pycore_pyerrors.h"
+#include "internal/pycore_pylifecycle.h"
+#include "internal/pycore_pystate.h"
+#include "internal/pycore_runtime.h"
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "hc_modules.h"
+
+#define EXPORT(name) __attribute__((used, visibility("default"), export_name(#name))) name
+
+// Defined in our patches of CPython.
+extern int (*hc_display_hook)(PyObject *file, PyObject *type, PyObject *value, PyObject *traceback);
+extern void hc_random_defer_seed(PyObject *generator);
+extern int _Py_HandleSystemExit(int *exitcode);
+extern int _Py_UnhandledKeyboardInterrupt;
+
+enum { kHeadroom = 32 << 20, kReserve = 2 << 20, kSmallRequest = 64 << 10 };
+
+// ---------------------------------------------------------------------------------------------- what the host reads
+
+static struct {
+    uint32_t flags, line;
+    uint32_t name, name_size, message, message_size, traceback, traceback_size, value, value_size;
+} report;
+enum { kUncaught = 1, kSystemExit = 2 };
+
+uint32_t EXPORT(hc_report)(void) { return (uint32_t)(uintptr_t)&report; }
+
+static void point(uint32_t *field, const char *text, Py_ssize_t size)
+{
+    field[0] = (uint32_t)(uintptr_t)text;
+    field[1] = (uint32_t)size;
+}
+
+// Where the host writes to raise KeyboardInterrupt at the next check: [b0] = b3, [b1] = 1, [b2] = 1.
+static uint32_t break_info[4];
+
+uint32_t EXPORT(hc_break_info)(void) { return (uint32_t)(uintptr_t)break_info; }
+
+static void publish_break_info(void)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    PyInterpreterState *interpreter = thread->interp;
+    break_info[0] = (uint32_t)(uintptr_t)&thread->async_exc;
+    break_info[1] = (uint32_t)(uintptr_t)&interpreter->ceval.pending.async_exc;
+    break_info[2] = (uint32_t)(uintptr_t)&interpreter->ceval.eval_breaker;
+    break_info[3] = (uint32_t)(uintptr_t)PyExc_KeyboardInterrupt;
+    Py_SET_REFCNT(PyExc_KeyboardInterrupt, Py_REFCNT(PyExc_KeyboardInterrupt) + (1 << 20));    // each break hands one over
+}
+
+// ---------------------------------------------------------------------------------------------------- the request
+
+static char small_request[kSmallRequest];    // no malloc, few pages touched, for nearly every program
+
+uint32_t EXPORT(hc_request)(uint32_t size)
+{
+    return (uint32_t)(uintptr_t)(size <= kSmallRequest ? small_request : malloc(size));
+}
+
+struct reader {
+    char *at, *end;
+    int bad;
+};
+
+static uint32_t take_u32(struct reader *r)
+{
+    uint32_t v = 0;
+    if (r->end - r->at < 4) {
+        r->bad = 1;
+        return 0;
+    }
+    memcpy(&v, r->at, 4);
+    r->at += 4;
+    return v;
+}
+
+static char *take_string(struct reader *r, uint32_t *size)
+{
+    uint32_t n = take_u32(r);
+    if (r->bad || (uint32_t)(r->end - r->at) < n) {
+        r->bad = 1;
+        *size = 0;
+        return r->at;
+    }
+    char *s = r->at;
+    r->at += n;
+    *size = n;
+    return s;
+}
+
+static PyObject *main_dict, *main_path, *argv, *orig_argv;
+static Py_ssize_t main_size, modules_size;
+
+static int take_arguments(struct reader *r)
+{
+    for (uint32_t n = take_u32(r); n > 0 && !r->bad; n--) {
+        uint32_t size;
+        const char *s = take_string(r, &size);
+        PyObject *text = PyUnicode_DecodeFSDefaultAndSize(s, size);
+        if (text == NULL || PyList_Append(argv, text) < 0 || PyList_Append(orig_argv, text) < 0) {
+            return -1;
+        }
+        Py_DECREF(text);
+    }
+    return 0;
+}
+
+// os.environ was filled (with nothing) when the image was made.
+static int take_environment(struct reader *r)
+{
+    uint32_t n = take_u32(r);
+    if (n == 0 || r->bad) {
+        return 0;
+    }
+    PyObject *os = PyImport_ImportModule("os");
+    PyObject *environ = os ? PyObject_GetAttrString(os, "environ") : NULL;
+    if (environ == NULL) {
+        return -1;
+    }
+    for (; n > 0 && !r->bad; n--) {
+        uint32_t size;
+        const char *s = take_string(r, &size);
+        const char *equals = memchr(s, '=', size);
+        if (equals == NULL || equals == s || memchr(s, 0, size) != NULL) {
+            continue;
+        }
+        PyObject *key = PyUnicode_DecodeFSDefaultAndSize(s, equals - s);
+        PyObject *value = PyUnicode_DecodeFSDefaultAndSize(equals + 1, s + size - equals - 1);
+        if (key == NULL || value == NULL || PyObject_SetItem(environ, key, value) < 0) {
+            return -1;
+        }
+        Py_DECREF(key);
+        Py_DECREF(value);
+    }
+    Py_DECREF(environ);
+    Py_DECREF(os);
+    return 0;
+}
+
+// -------------------------------------------------------------------------------------------------- compile and run
+
+// Python reads a program as a file: encoding lines, byte-order marks, NUL bytes and their error texts are the business
+// of the tokenizer's file mode, which is slow to set up here (a host file). Plain text means the same in string mode.
+static int is_plain(const char *s, size_t n)
+{
+    size_t lines = 0, first_two = 0;
+    int ascii = 1;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c == 0) {
+            return 0;
+        }
+        if (c >= 0x80) {
+            ascii = 0;
+        }
+        if (lines < 2 && (c == '\n' || c == '\r')) {
+            lines++;
+            first_two = i;
+        }
+    }
+    if (lines < 2) {
+        first_two = n;
+    }
+    for (size_t i = 0; i + 6 <= first_two; i++) {
+        if (memcmp(s + i, "coding", 6) == 0) {
+            return 0;
+        }
+    }
+    if (!ascii) {
+        PyObject *text = PyUnicode_DecodeUTF8(s, (Py_ssize_t)n, NULL);
+        if (text == NULL) {
+            PyErr_Clear();
+            return 0;
+        }
+        Py_DECREF(text);
+        return n < 3 || memcmp(s, "\xef\xbb\xbf", 3) != 0;
+    }
+    return 1;
+}
+
+static mod_ty parse_as_file(char *code, size_t size, PyCompilerFlags *flags, PyArena *arena)
+{
+    FILE *file = fopen("/workspace/main.py", "rb");
+    if (file == NULL) {
+        file = fmemopen(code, size, "rb");
+    }
+    if (file == NULL) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return NULL;
+    }
+    mod_ty tree = _PyParser_ASTFromFile(file, main_path, NULL, Py_file_input, NULL, NULL, flags, NULL, arena);
+    fclose(file);
+    return tree;
+}
+
+static PyObject *compile_program(char *code, size_t size)
+{
+    PyArena *arena = _PyArena_New();
+    if (arena == NULL) {
+        return NULL;
+    }
+    mod_ty tree = NULL;
+    PyCompilerFlags flags = _PyCompilerFlags_INIT;
+    if (is_plain(code, size)) {
+        char after = code[size];    // the buffer goes on: hc_run() sees to it
+        code[size] = 0;
+        PyCompilerFlags as_utf8 = _PyCompilerFlags_INIT;
+        as_utf8.cf_flags |= PyCF_IGNORE_COOKIE;
+        tree = _PyParser_ASTFromString(code, main_path, Py_file_input, &as_utf8, arena);
+        code[size] = after;
+        if (tree == NULL) {    // for the error exactly as the file mode words it
+            PyErr_Clear();
+        }
+    }
+    if (tree == NULL) {
+        tree = parse_as_file(code, size, &flags, arena);
+    }
+    PyObject *program = NULL;
+    if (tree != NULL) {
+        program = (PyObject *)_PyAST_Compile(tree, main_path, &flags, -1, arena);
+    }
+    _PyArena_Free(arena);
+    return program;
+}
+
+static void flush_quietly(PyObject *file)
+{
+    if (file != NULL && file != Py_None) {
+        PyObject *done = PyObject_CallMethodNoArgs(file, &_Py_ID(flush));
+        if (done == NULL) {
+            PyErr_Clear();
+        }
+        Py_XDECREF(done);
+    }
+}
+
+// pythonrun.c's flush_io().
+static void flush_io(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    flush_quietly(PySys_GetObject("stderr"));
+    flush_quietly(PySys_GetObject("stdout"));
+    PyErr_Restore(type, value, traceback);
+}
+
+static PyObject *execute(char *code, size_t size)
+{
+    PyObject *program = compile_program(code, size);
+    PyObject *result = NULL;
+    _Py_UnhandledKeyboardInterrupt = 0;
+    if (program != NULL) {
+        result = PyEval_EvalCode(program, main_dict, main_dict);
+        Py_DECREF(program);
+        if (result == NULL && PyErr_Occurred() == PyExc_KeyboardInterrupt) {
+            _Py_UnhandledKeyboardInterrupt = 1;
+        }
+    }
+    flush_io();
+    return result;
+}
+
+// -------------------------------------------------------------------------------------------- reporting an exception
+
+static PyObject *string_io, *pristine_stderr;
+
+// The last line of the program that the exception passed through, or that its syntax error is in.
+static uint32_t line_in_program(PyObject *value, PyObject *traceback)
+{
+    uint32_t line = 0;
+    for (PyTracebackObject *t = (PyTracebackObject *)traceback; t != NULL && PyTraceBack_Check((PyObject *)t);
+         t = t->tb_next) {
+        PyCodeObject *code = PyFrame_GetCode(t->tb_frame);
+        if (code->co_filename == main_path || PyUnicode_Compare(code->co_filename, main_path) == 0) {
+            int at = t->tb_lineno >= 0 ? t->tb_lineno : PyCode_Addr2Line(code, t->tb_lasti);
+            line = at > 0 ? (uint32_t)at : line;
+        }
+        Py_DECREF(code);
+    }
+    if (Py_TYPE(value)->tp_flags & Py_TPFLAGS_BASE_EXC_SUBCLASS && PyObject_TypeCheck(value, (PyTypeObject *)PyExc_SyntaxError)) {
+        PySyntaxErrorObject *e = (PySyntaxErrorObject *)value;
+        if (e->filename != NULL && PyUnicode_Check(e->filename) && PyUnicode_Compare(e->filename, main_path) == 0 &&
+            e->lineno != NULL && PyLong_Check(e->lineno)) {
+            long at = PyLong_AsLong(e->lineno);
+            line = at > 0 ? (uint32_t)at : line;
+        }
+    }
+    PyErr_Clear();
+    return line;
+}
+
+static const char *kept_utf8(PyObject *text, Py_ssize_t *size)
+{
+    PyObject *bytes = text && PyUnicode_Check(text) ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
+    if (bytes == NULL) {
+        PyErr_Clear();
+        *size = 0;
+        return NULL;
+    }
+    *size = PyBytes_GET_SIZE(bytes);
+    return PyBytes_AS_STRING(bytes);    // never freed: the host reads it after the run
+}
+
+static void report_name(PyObject *type)
+{
+    PyObject *name = PyObject_GetAttrString(type, "__qualname__"), *module = PyObject_GetAttrString(type, "__module__");
+    if (name != NULL && module != NULL && PyUnicode_Check(module) && PyUnicode_CompareWithASCIIString(module, "builtins") != 0 &&
+        PyUnicode_CompareWithASCIIString(module, "__main__") != 0) {
+        name = PyUnicode_FromFormat("%U.%U", module, name);
+    }
+    PyErr_Clear();
+    Py_ssize_t size;
+    const char *text = kept_utf8(name, &size);
+    point(&report.name, text, size);
+}
+
+// str(exception); but where that is the program's own code it has run once already, to print the traceback, and is not
+// run again: the message is then cut out of the text.
+static void report_message(PyObject *value)
+{
+    Py_ssize_t size = 0;
+    const char *text = NULL;
+    if (!(Py_TYPE(value)->tp_flags & Py_TPFLAGS_HEAPTYPE) || _PyType_Lookup(Py_TYPE(value), &_Py_ID(__str__)) ==
+        _PyType_Lookup((PyTypeObject *)PyExc_BaseException, &_Py_ID(__str__))) {
+        PyObject *message = PyObject_Str(value);
+        text = kept_utf8(message, &size);
+    } else if (report.traceback_size > 0 && report.name_size > 0) {
+        const char *all = (const char *)(uintptr_t)report.traceback, *name = (const char *)(uintptr_t)report.name;
+        for (uint32_t i = 0; i + report.name_size + 2 <= report.traceback_size; i++) {
+            if ((i == 0 || all[i - 1] == '\n') && memcmp(all + i, name, report.name_size) == 0 && all[i + report.name_size] == ':') {
+                text = all + i + report.name_size + 2;
+                size = report.traceback_size - (i + report.name_size + 2);
+            }
+        }
+        if (size > 0 && text[size - 1] == '\n') {
+            size--;
+        }
+    }
+    PyErr_Clear();
+    point(&report.message, text, size);
+}
+
+// Runs instead of writing an uncaught exception piece by piece: the text is made in memory, kept, then written at once.
+// A program that replaced sys.stderr gets CPython's own many writes.
+static int keep_text(PyObject *file, PyObject *type, PyObject *value, PyObject *traceback)
+{
+    if (file != pristine_stderr || report.traceback_size != 0) {
+        return 0;
+    }
+    PyObject *buffer = PyObject_CallNoArgs(string_io);
+    if (buffer == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    _PyErr_Display(buffer, type, value, traceback);
+    PyObject *text = PyObject_CallMethod(buffer, "getvalue", NULL);
+    Py_DECREF(buffer);
+    if (text == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    Py_ssize_t size;
+    const char *bytes = kept_utf8(text, &size);
+    point(&report.traceback, bytes, size);
+    if (PyFile_WriteObject(text, file, Py_PRINT_RAW) < 0) {
+        PyErr_Clear();
+    }
+    Py_DECREF(text);
+    flush_quietly(file);
+    return 1;
+}
+
+static void *reserve;    // so that a MemoryError can be reported
+
+// After execute() failed. Returns the exit status.
+static int report_exception(void)
+{
+    int status = 1;
+    if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        free(reserve);
+        reserve = NULL;
+    }
+    if (_Py_HandleSystemExit(&status)) {
+        report.flags = kSystemExit;
+        return status;
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    Py_XINCREF(type);
+    Py_XINCREF(value);
+    Py_XINCREF(traceback);
+    PyErr_Restore(type, value, traceback);
+    hc_display_hook = keep_text;
+    PyErr_Print();
+    hc_display_hook = NULL;
+    report.flags = kUncaught;
+    report.line = line_in_program(value, traceback);
+    report_name(type);
+    report_message(value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return 1;
+}
+
+// ------------------------------------------------------------------------------------------------- ending a program
+
+static int is_closed(PyObject *file)
+{
+    PyObject *closed = PyObject_GetAttrString(file, "closed");
+    int yes = closed != NULL ? PyObject_IsTrue(closed) : -1;
+    if (yes < 0) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(closed);
+    return yes > 0;
+}
+
+// pylifecycle.c's flush_std_files().
+static int flush_std_files(void)
+{
+    int status = 0;
+    PyObject *out = PySys_GetObject("stdout");
+    if (out != NULL && out != Py_None && !is_closed(out)) {
+        PyObject *done = PyObject_CallMethodNoArgs(out, &_Py_ID(flush));
+        if (done == NULL) {
+            PyErr_WriteUnraisable(out);
+            status = -1;
+        }
+        Py_XDECREF(done);
+    }
+    PyObject *err = PySys_GetObject("stderr");
+    if (err != NULL && err != Py_None && !is_closed(err)) {
+        PyObject *done = PyObject_CallMethodNoArgs(err, &_Py_ID(flush));
+        if (done == NULL) {
+            PyErr_Clear();
+            status = -1;
+        }
+        Py_XDECREF(done);
+    }
+    return status;
+}
+
+static void shut_down_threading(void)
+{
+    PyObject *threading = PyImport_GetModule(&_Py_ID(threading));
+    if (threading == NULL) {
+        return;
+    }
+    PyObject *done = PyObject_CallMethod(threading, "_shutdown", NULL);
+    if (done == NULL) {
+        PyErr_WriteUnraisable(threading);
+    }
+    Py_XDECREF(done);
+    Py_DECREF(threading);
+}
+
+static int has_young_objects(PyInterpreterState *interpreter)
+{
+    for (int i = 0; i < NUM_GENERATIONS; i++) {
+        PyGC_Head *head = &interpreter->gc.generations[i].head;
+        if (_PyGCHead_NEXT(head) != head) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+// An object of the image is frozen, i.e. counts as alive for ever. Give it back to the collector.
+static void thaw(PyObject *object)
+{
+    if (PyObject_GC_IsTracked(object)) {
+        PyObject_GC_UnTrack(object);
+        PyObject_GC_Track(object);
+    }
+}
+
+// pylifecycle.c's finalize_modules(), for the program's modules only. All other objects belong to the image.
+static void drop_program(PyThreadState *thread)
+{
+    static const char *const forgotten[] = {"path", "argv", "ps1", "ps2", "last_type", "last_value", "last_traceback",
+        "path_hooks", "path_importer_cache", "meta_path", "__interactivehook__", NULL};
+    static const char *const restored[] = {"stdin", "__stdin__", "stdout", "__stdout__", "stderr", "__stderr__", NULL};
+    PyInterpreterState *interpreter = thread->interp;
+    PyGC_Collect();
+    PyDict_SetItemString(interpreter->builtins, "_", Py_None);
+    for (const char *const *name = forgotten; *name != NULL; name++) {
+        PyDict_SetItemString(interpreter->sysdict, *name, Py_None);
+    }
+    for (const char *const *name = restored; *name != NULL; name += 2) {
+        PyObject *value = PyDict_GetItemString(interpreter->sysdict, name[1]);
+        PyDict_SetItemString(interpreter->sysdict, name[0], value != NULL ? value : Py_None);
+    }
+    PyObject *modules = interpreter->modules, *weak = PyList_New(0), *name, *module;
+    Py_ssize_t at = 0;
+    Py_INCREF(modules);
+    while (PyDict_CheckExact(modules) && weak != NULL && PyDict_Next(modules, &at, &name, &module)) {
+        if (!PyModule_Check(module) || hc_is_image_module(name, module)) {
+            continue;
+        }
+        PyObject *reference = PyWeakref_NewRef(module, NULL);
+        if (reference != NULL) {
+            PyList_Append(weak, reference);
+            Py_DECREF(reference);
+        }
+        if (PyModule_GetDict(module) == main_dict) {
+            thaw(module);
+            thaw(main_dict);
+        }
+        PyDict_SetItem(modules, name, Py_None);
+    }
+    PyErr_Clear();
+    PyObject *empty = PyDict_New();    // sys.modules is empty from here on, without touching its many entries
+    if (empty != NULL) {
+        interpreter->modules = empty;
+        PyDict_SetItemString(interpreter->sysdict, "modules", empty);
+    }
+    _PyGC_CollectNoFail(thread);
+    for (Py_ssize_t i = weak != NULL ? PyList_GET_SIZE(weak) : 0; i-- > 0;) {
+        PyObject *left = PyWeakref_GET_OBJECT(PyList_GET_ITEM(weak, i));
+        if (left != Py_None) {
+            Py_INCREF(left);
+            _PyModule_Clear(left);
+            Py_DECREF(left);
+        }
+    }
+    PyErr_Clear();
+}
+
+// Py_FinalizeEx() as far as a program can see it. Returns the exit status.
+static int finish(int status)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    shut_down_threading();
+    _PyAtExit_Call(thread->interp);
+    _PyRuntimeState_SetFinalizing(&_PyRuntime, thread);
+    int flushed = flush_std_files();
+    if (PyDict_GET_SIZE(main_dict) != main_size || has_young_objects(thread->interp) ||
+        PyObject_Size(thread->interp->modules) != modules_size) {
+        drop_program(thread);
+        if (flush_std_files() < 0) {
+            flushed = -1;
+        }
+    }
+    return (flushed < 0 ? 120 : status) & 0xff;
+}
+
+int EXPORT(hc_run)(char *request, uint32_t size)
+{
+    struct reader r = {request, request + size, 0};
+    if (size < 16) {
+        return 125;
+    }
+    r.at += 16;    // flags, reserved, seed: the host's random_get does what they ask for
+    uint32_t code_size;
+    char *code = take_string(&r, &code_size);
+    if (take_arguments(&r) < 0 || take_environment(&r) < 0) {
+        PyErr_Print();
+        return 125;
+    }
+    if (r.bad) {
+        fputs("hotcell: damaged request\n", stderr);
+        return 125;
+    }
+    int status = 0;
+    PyObject *result = execute(code, code_size);
+    if (result == NULL) {
+        status = report_exception();
+    }
+    Py_XDECREF(result);
+    if (!(report.flags & kSystemExit)) {    // natively, SystemExit ends the process before this
+        PyDict_DelItemString(main_dict, "__file__");
+        PyDict_DelItemString(main_dict, "__cached__");
+        main_size -= 2;
+        PyErr_Clear();
+    }
+    status = finish(status);
+    return _Py_UnhandledKeyboardInterrupt ? 130 : status;
+}
+
+// --------------------------------------------------------------------------------------------------- making the image
+
+// _hc.warm(source): compiles and runs it as a program, without ending one.
+static PyObject *warm(PyObject *self, PyObject *source)
+{
+    (void)self;
+    char *copy = strdup(PyBytes_AS_STRING(source));
+    PyObject *result = execute(copy, (size_t)PyBytes_GET_SIZE(source));
+    free(copy);
+    if (result == NULL) {
+        pristine_stderr = PySys_GetObject("stderr");
+        report_exception();
+        memset(&report, 0, sizeof report);
+    }
+    Py_XDECREF(result);
+    Py_RETURN_NONE;
+}
+
+static PyObject *defer_seed(PyObject *self, PyObject *generator)
+{
+    (void)self;
+    hc_random_defer_seed(generator);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"warm", warm, METH_O, NULL},
+    {"defer_seed", defer_seed, METH_O, NULL},
+    {"code", hc_code, METH_O, NULL},
+    {"kind", hc_kind, METH_O, NULL},
+    {"names", hc_names, METH_NOARGS, NULL},
+    {"sleep", hc_sleep, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL}};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_hc", NULL, -1, methods, NULL, NULL, NULL, NULL};
+
+static int failed(const char *what)
+{
+    fprintf(stderr, "hc_init: %s\n", what);
+    if (PyErr_Occurred()) {
+        PyErr_Print();
+    }
+    return 1;
+}
+
+static PyStatus start_interpreter(void)
+{
+    PyPreConfig before;
+    PyPreConfig_InitPythonConfig(&before);
+    before.utf8_mode = 0;
+    before.coerce_c_locale = 0;
+    PyStatus status = Py_PreInitialize(&before);
+    if (PyStatus_Exception(status)) {
+        return status;
+    }
+    PyConfig c;
+    PyConfig_InitPythonConfig(&c);
+    c.install_signal_handlers = 0;
+    c.pathconfig_warnings = 0;
+    c.use_hash_seed = 1;    // as with PYTHONHASHSEED=0
+    c.hash_seed = 0;
+    c.parse_argv = 0;
+    PyConfig_SetString(&c, &c.program_name, L"python3.11");
+    PyConfig_SetString(&c, &c.executable, L"/usr/bin/python3.11");
+    PyConfig_SetString(&c, &c.base_executable, L"/usr/bin/python3.11");
+    PyConfig_SetString(&c, &c.prefix, L"/usr");
+    PyConfig_SetString(&c, &c.base_prefix, L"/usr");
+    PyConfig_SetString(&c, &c.exec_prefix, L"/usr");
+    PyConfig_SetString(&c, &c.base_exec_prefix, L"/usr");
+    PyConfig_SetString(&c, &c.stdlib_dir, L"/usr/lib/python3.11");
+    PyConfig_SetString(&c, &c.filesystem_encoding, L"utf-8");
+    PyConfig_SetString(&c, &c.filesystem_errors, L"surrogateescape");
+    PyConfig_SetString(&c, &c.stdio_encoding, L"utf-8");
+    PyConfig_SetString(&c, &c.stdio_errors, L"surrogateescape");    // as natively with LC_ALL=C.UTF-8
+    c.module_search_paths_set = 1;
+    PyWideStringList_Append(&c.module_search_paths, L"/usr/lib/python311.zip");
+    PyWideStringList_Append(&c.module_search_paths, L"/usr/lib/python3.11");
+    PyWideStringList_Append(&c.module_search_paths, L"/usr/lib/python3.11/lib-dynload");
+    PyWideStringList_Append(&c.argv, L"main.py");
+    PyWideStringList_Append(&c.orig_argv, L"python3.11");
+    PyWideStringList_Append(&c.orig_argv, L"main.py");
+    status = Py_InitializeFromConfig(&c);
+    PyConfig_Clear(&c);
+    return status;
+}
+
+int EXPORT(hc_init)(void)
+{
+    clearenv();
+    if (chdir("/workspace") != 0) {
+        return failed("there is no /workspace");
+    }
+    PyImport_FrozenModules = hc_bootstrap_modules();    // until boot.py has taken over: Python needs encodings to start
+    PyStatus status = start_interpreter();
+    if (PyStatus_Exception(status)) {
+        return failed(status.err_msg != NULL ? status.err_msg : "Python does not start");
+    }
+    PyImport_FrozenModules = NULL;
+    PyObject *hc = PyModule_Create(&definition), *scope = PyDict_New(), *io = PyImport_ImportModule("io");
+    PyObject *main_module = PyImport_AddModule("__main__");
+    PyObject *boot = PyObject_CallMethod(hc, "code", "s", "_hc_boot");
+    if (hc == NULL || scope == NULL || io == NULL || main_module == NULL || boot == NULL || boot == Py_None) {
+        return failed("cannot start");
+    }
+    main_dict = PyModule_GetDict(main_module);
+    main_path = PyUnicode_InternFromString("/workspace/main.py");
+    argv = PySys_GetObject("argv");
+    orig_argv = PySys_GetObject("orig_argv");
+    string_io = PyObject_GetAttrString(io, "StringIO");
+    PyDict_SetItemString(scope, "__builtins__", PyEval_GetBuiltins());
+    PyDict_SetItemString(scope, "__name__", PyUnicode_FromString("_hc_boot"));
+    PyDict_SetItemString(scope, "_hc", hc);
+    PyObject *result = PyEval_EvalCode(boot, scope, scope);
+    if (result == NULL) {
+        return failed("boot.py failed");
+    }
+    Py_DECREF(result);
+    Py_DECREF(boot);
+    PyDict_Clear(scope);
+    Py_DECREF(scope);
+    Py_DECREF(io);
+    pristine_stderr = PySys_GetObject("stderr");
+    main_size = PyDict_GET_SIZE(main_dict);
+    modules_size = PyObject_Size(PyInterpreterState_Get()->modules);
+    publish_break_info();
+    reserve = malloc(kReserve);
+    void *volatile headroom = malloc(kHeadroom);    // volatile: or the pair is optimised away. Ordinary programs then never grow the memory, which would cost the cell
+    if (reserve == NULL || headroom == NULL) {
+        return failed("no memory");
+    }
+    free(headroom);
+    PyGC_Collect();
+    hc_freeze();
+    return 0;
+}

@@ -1,0 +1,40 @@
+// From command-line words to a Request: what `run`, `wasm` and `bench` have in common.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/settings.h"
+#include "protocol/request.h"
+
+namespace hotcell::cli {
+
+struct ProgramFlags {
+  std::string language, code, file, engine = "auto", interpreter;
+  bool has_code = false;
+  std::string stdin_file;
+  std::vector<std::string> files, dirs, env, collect, args;
+  std::optional<double> timeout, memory_mb, disk_mb, cpu_seconds;
+  std::optional<std::uint64_t> max_output, fuel, seed;
+  std::string out;
+  bool json = false;
+};
+
+void add_limit_flags(CLI::App& command, ProgramFlags& flags);
+void add_file_flags(CLI::App& command, ProgramFlags& flags);
+
+// From the extension, the shebang, or -l.
+Expected<protocol::Language> language_of(const ProgramFlags& flags, std::string_view content);
+
+// Reads the program (a file, -c, or "-" for standard input) and everything it is given.
+Expected<protocol::Request> program_request(const ProgramFlags& flags, const Settings& settings);
+// The same for a WebAssembly module.
+Expected<protocol::Request> module_request(const ProgramFlags& flags, const Settings& settings);
+
+// Runs it, passes the output on (or prints JSON), writes collected files to --out; returns the exit status.
+int run_and_print(const protocol::Request& request, const ProgramFlags& flags, const Settings& settings);
+
+}  // namespace hotcell::cli

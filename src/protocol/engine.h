@@ -1,0 +1,54 @@
+// The seam between those who want programs run and those who can run them. Two engines stand behind it, and a fake in
+// the tests; nobody above it knows which one answers.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "base/error.h"
+#include "protocol/request.h"
+#include "protocol/result.h"
+
+namespace hotcell::protocol {
+
+enum class Stream { out, err };
+
+// Receives a run's output while it runs. Called on the thread that called Engine::run. A sink that blocks holds up the
+// program, not the engine.
+class OutputSink {
+ public:
+  virtual ~OutputSink() = default;
+  virtual void output(Stream stream, std::span<const char> bytes) = 0;
+};
+
+// Asked by the engine whether to give up. Another thread may set it; `fd` (or -1) becomes readable when it is set, so
+// that a wait can be ended at once.
+class StopToken {
+ public:
+  StopToken();
+  ~StopToken();
+  StopToken(const StopToken&) = delete;
+  StopToken& operator=(const StopToken&) = delete;
+  void stop();  // async-signal-safe
+  bool stopped() const { return stopped_.load(std::memory_order_acquire); }
+  int fd() const { return fd_; }
+
+ private:
+  std::atomic<bool> stopped_{false};
+  int fd_ = -1;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::string_view name() const = 0;
+
+  // Runs one program to its end and says what became of it. May be called from many threads at once. An Error means
+  // that the request was never admitted (a field that this engine cannot honour, no capacity before the deadline);
+  // everything after that is an Outcome. With a sink, output arrives there as it is written, up to limits.output_bytes
+  // a stream; the Outcome holds the kept output in either case.
+  virtual Expected<Outcome> run(const Request& request, OutputSink* sink, const StopToken* stop) = 0;
+};
+
+}  // namespace hotcell::protocol

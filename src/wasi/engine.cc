@@ -1,0 +1,401 @@
+#include "wasi/engine.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <list>
+#include <mutex>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "wasi/binary/inspect.h"
+#include "wasi/manifest.h"
+#include "wasi/module_cache.h"
+#include "wasi/outcome.h"
+#include "wasi/pool.h"
+
+namespace hotcell::wasi {
+namespace {
+
+using namespace protocol;
+namespace fs = std::filesystem;
+
+// After a run's time is over its worker has this long to stop the program and to answer, or it is killed.
+constexpr std::chrono::seconds kReportMargin{3};
+// How long a request may wait for a worker beyond its own timeout, unless it says.
+constexpr double kQueueAllowance = 30;
+constexpr std::size_t kModulesInMemory = 16;
+constexpr double kCompileSeconds = 90;
+
+fs::path cache_folder() {
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg) return fs::path(xdg) / "hotcell";
+  const char* home = std::getenv("HOME");
+  return fs::path(home && *home ? home : "/tmp") / ".cache" / "hotcell";
+}
+
+fs::path worker_beside_us() {
+  if (const char* set = std::getenv("HOTCELL_WORKER"); set && *set) return set;
+  std::error_code ignored;
+  return fs::read_symlink("/proc/self/exe", ignored).parent_path() / "hotcell-worker";
+}
+
+std::unexpected<Error> unsupported(const std::string& field, const std::string& why, const std::string& hint = {}) {
+  return fail("unsupported_by_engine", "the wasi engine cannot honour \"" + field + "\": " + why, hint);
+}
+
+// A field that this engine cannot honour is refused, never ignored.
+Expected<void> check_supported(const Request& request) {
+  if (request.argv) return unsupported("argv", "it has no other programs to start", "use engine docker");
+  if (request.session_id) return unsupported("session_id", "sessions are not there yet");
+  if (request.network.mode != NetworkMode::none)
+    return unsupported("network", "its programs have no network", "use engine docker, or network.mode none");
+  if (!request.dependencies.packages.empty())
+    return unsupported("dependencies", "it does not install packages", "use engine docker");
+  if (request.image) return unsupported("image", "container images are the docker engine's");
+  if (request.limits.cpus) return unsupported("limits.cpus", "a program runs on one CPU");
+  if (request.limits.pids) return unsupported("limits.pids", "a program is one process");
+  if (!request.inputs.empty()) return unsupported("inputs", "send one request for each input");
+  if (request.mode == Mode::cell) return unsupported("mode", "cells belong to sessions, which are not there yet");
+  if (request.cwd && *request.cwd != "." && *request.cwd != "/workspace")
+    return unsupported("cwd", "programs start in /workspace");
+  for (const auto& file : request.files)
+    if (file.sha256) return unsupported("files", "uploads by hash are not there yet; send the content");
+  return {};
+}
+
+using Amount = std::uint64_t;
+Expected<Amount> effective(const char* field, std::optional<Amount> asked, Amount standard, Amount most) {
+  if (!asked) return std::min(standard, most);
+  if (*asked > most)
+    return fail("limit_above_maximum",
+                std::string("limits.") + field + " is " + std::to_string(*asked) + ", the most allowed is " + std::to_string(most));
+  return *asked;
+}
+
+}  // namespace
+
+struct WasiEngine::State {
+  EngineOptions options;
+  std::unique_ptr<Pool> plain;
+  std::mutex metered_mutex;
+  std::unique_ptr<Pool> metered;  // started when somebody asks for fuel
+  std::once_flag cache_opened;
+  std::optional<ModuleCache> cache;  // opened at first use; none where the folder cannot be used
+
+  struct KeptModule {
+    std::string key;
+    std::shared_ptr<Fd> code;
+  };
+  std::mutex modules_mutex;
+  std::list<KeptModule> modules;  // used last, first
+
+  Expected<Pool*> pool(bool fuel);
+  Expected<protocol::Limits> limits_of(const Request& request) const;
+  Expected<std::shared_ptr<Fd>> module_code(const Request& request, const protocol::Limits& limits, std::string& key, Deadline deadline);
+  Expected<std::vector<std::uint8_t>> compile(const std::string& bytes, const protocol::Limits& limits, bool fuel, Deadline deadline);
+  Outcome execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order, const std::vector<int>& descriptors,
+                  const Request& request, const protocol::Limits& limits, OutputSink* sink, const StopToken* stop, bool& never_ran);
+};
+
+Expected<Pool*> WasiEngine::State::pool(bool fuel) {
+  if (!fuel) return plain.get();
+  const std::lock_guard lock(metered_mutex);
+  if (!metered) {
+    auto started = Pool::start({options.worker, options.images, true, options.pin_images, options.max_workers, options.keep_idle});
+    if (!started) return std::unexpected(started.error());
+    metered = std::move(*started);
+  }
+  return metered.get();
+}
+
+Expected<protocol::Limits> WasiEngine::State::limits_of(const Request& request) const {
+  protocol::Limits out;
+  const auto& asked = request.limits;
+  auto memory = effective("memory_bytes", asked.memory_bytes, options.memory_bytes, options.max_memory_bytes);
+  auto disk = effective("disk_bytes", asked.disk_bytes, options.disk_bytes, options.max_disk_bytes);
+  auto output = effective("output_bytes", asked.output_bytes, options.output_bytes, options.max_output_bytes);
+  auto result = effective("result_bytes", asked.result_bytes, options.result_bytes, options.max_result_bytes);
+  auto files = effective("files_bytes", asked.files_bytes, options.files_bytes, options.files_bytes);
+  for (const auto* one : {&memory, &disk, &output, &result, &files})
+    if (!*one) return std::unexpected(one->error());
+  out.memory_bytes = *memory;
+  out.disk_bytes = *disk;
+  out.output_bytes = *output;
+  out.result_bytes = *result;
+  out.files_bytes = *files;
+  out.cpu_seconds = asked.cpu_seconds;
+  if (asked.fuel || options.max_fuel) {
+    auto fuel = effective("fuel", asked.fuel, options.max_fuel, options.max_fuel ? options.max_fuel : ~0ull >> 1);
+    if (!fuel) return std::unexpected(fuel.error());
+    out.fuel = *fuel;
+  }
+  return out;
+}
+
+Expected<std::vector<std::uint8_t>> WasiEngine::State::compile(const std::string& bytes, const protocol::Limits& limits, bool fuel,
+                                                               Deadline deadline) {
+  auto chosen = pool(fuel);
+  if (!chosen) return std::unexpected(chosen.error());
+  const auto end = deadline.sooner(Deadline::after_seconds(kCompileSeconds));
+  auto worker = (*chosen)->compiler(end);
+  if (!worker) return std::unexpected(worker.error());
+  ByteWriter order;
+  order.put<std::uint64_t>(*limits.memory_bytes);
+  order.put<std::uint32_t>(options.table_elements);
+  order.put_bytes(bytes);
+  if (auto sent = (*worker)->channel.send(FrameType::compile, order.bytes()); !sent) return std::unexpected(sent.error());
+  auto frame = (*worker)->channel.receive(end);
+  if ((*worker)->process) syscall(SYS_pidfd_send_signal, (*worker)->process.get(), SIGKILL, nullptr, 0);
+  if (!frame)
+    return fail("module_invalid", frame.error().code == "deadline"
+                                      ? "the module took too long to compile"
+                                      : "the module could not be compiled within the compiler's memory and time");
+  ByteReader in(frame->payload);
+  const bool good = in.get<std::uint8_t>() != 0;
+  const auto first = in.get_bytes();
+  if (good && in.finished()) return std::vector<std::uint8_t>(first.begin(), first.end());
+  const auto second = in.get_bytes();
+  if (good || !in.finished()) return fail("internal", "the compiler's answer is damaged");
+  return fail(std::string(first), std::string(second));
+}
+
+Expected<std::shared_ptr<Fd>> WasiEngine::State::module_code(const Request& request, const protocol::Limits& limits, std::string& key_text,
+                                                             Deadline deadline) {
+  const auto& bytes = request.wasm->bytes;
+  if (bytes.size() > kMaxModuleBytes)
+    return fail("module_too_large", "the module has " + std::to_string(bytes.size()) + " bytes, the most allowed is " +
+                                        std::to_string(kMaxModuleBytes));
+  const bool fuel = limits.fuel.has_value();
+  const ModuleKey key{sha256(bytes), compiled_settings(fuel), compiled_by(), cpu_features()};
+  key_text = hex(key.wasm) + (fuel ? "-fuel" : "");
+  {
+    const std::lock_guard lock(modules_mutex);
+    for (auto at = modules.begin(); at != modules.end(); ++at)
+      if (at->key == key_text) {
+        modules.splice(modules.begin(), modules, at);
+        return modules.front().code;
+      }
+  }
+  std::call_once(cache_opened, [&] {
+    std::error_code ignored;
+    fs::create_directories(options.module_cache.parent_path(), ignored);
+    if (auto opened = ModuleCache::open(options.module_cache)) cache.emplace(std::move(*opened));
+  });
+  std::shared_ptr<Fd> code;
+  if (cache)
+    if (auto found = cache->find(key); found && *found) code = std::make_shared<Fd>(std::move(**found));
+  if (!code) {
+    auto compiled = compile(bytes, limits, fuel, deadline);
+    if (!compiled) return std::unexpected(compiled.error());
+    auto stored = cache ? cache->store(key, *compiled) : ModuleCache::seal(*compiled);
+    if (!stored) stored = ModuleCache::seal(*compiled);  // a full disk must not keep a program from running
+    if (!stored) return std::unexpected(stored.error());
+    code = std::make_shared<Fd>(std::move(*stored));
+  }
+  const std::lock_guard lock(modules_mutex);
+  modules.push_front({key_text, code});
+  if (modules.size() > kModulesInMemory) modules.pop_back();
+  return code;
+}
+
+Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order,
+                                   const std::vector<int>& descriptors, const Request& request, const protocol::Limits& limits,
+                                   OutputSink* sink, const StopToken* stop, bool& never_ran) {
+  never_ran = false;
+  if (auto sent = worker->channel.send(FrameType::order, order, descriptors); !sent) {
+    never_ran = true;  // it died while it was idle: nothing has happened yet
+    pool.discard(std::move(worker));
+    return worker_lost("it was gone before the program started");
+  }
+  auto deadline = Deadline::after(std::chrono::nanoseconds(static_cast<long long>(request.timeout_seconds * 1e9)) + kReportMargin);
+  int stop_fd = stop ? stop->fd() : -1;
+  bool cancelled = false;
+  for (;;) {
+    auto frame = worker->channel.receive(deadline, stop_fd);
+    if (!frame && frame.error().code == "stopped") {
+      // The worker says what there is to say; after this it is thrown away, because the signal may still be on its way.
+      if (worker->process) syscall(SYS_pidfd_send_signal, worker->process.get(), SIGUSR1, nullptr, 0);
+      cancelled = true;
+      stop_fd = -1;
+      deadline = Deadline::after(std::chrono::seconds(1));
+      continue;
+    }
+    if (frame && frame->type == FrameType::output && frame->payload.size() > 1) {
+      const auto bytes = frame->payload.substr(1);
+      if (sink) sink->output(frame->payload[0] == 1 ? Stream::out : Stream::err, {bytes.data(), bytes.size()});
+      continue;
+    }
+    std::optional<Report> report;
+    if (frame && frame->type == FrameType::report) report = Report::decode(frame->payload);
+    if (!report) {
+      const std::string how = frame || frame.error().code == "protocol" ? "it sent what it must not send"
+                              : frame.error().code == "deadline"        ? "it did not answer in time"
+                                                                        : "it ended";
+      pool.discard(std::move(worker));
+      if (cancelled) {
+        report.emplace();
+        report->fate = Fate::cancelled;
+        return outcome_of(std::move(*report), request, limits);
+      }
+      return worker_lost(how);
+    }
+    if (report->recycle || cancelled)
+      pool.discard(std::move(worker));
+    else
+      pool.release(std::move(worker));
+    return outcome_of(std::move(*report), request, limits);
+  }
+}
+
+WasiEngine::WasiEngine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+WasiEngine::~WasiEngine() = default;
+
+Expected<std::unique_ptr<WasiEngine>> WasiEngine::create(EngineOptions options) {
+  auto state = std::make_unique<State>();
+  state->options = std::move(options);
+  auto& given = state->options;
+  if (given.worker.empty()) given.worker = worker_beside_us();
+  if (given.images.empty()) given.images = default_images_folder();
+  if (given.module_cache.empty()) given.module_cache = cache_folder() / "modules";
+  auto pool = Pool::start({given.worker, given.images, false, given.pin_images, given.max_workers, given.keep_idle});
+  if (!pool) return std::unexpected(pool.error());
+  state->plain = std::move(*pool);
+  return std::unique_ptr<WasiEngine>(new WasiEngine(std::move(state)));
+}
+
+Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, const StopToken* stop) {
+  if (auto supported = check_supported(request); !supported) return std::unexpected(supported.error());
+  auto limits = state_->limits_of(request);
+  if (!limits) return std::unexpected(limits.error());
+  const auto begun = Deadline::Clock::now();
+  const auto deadline = Deadline::after_seconds(request.deadline_seconds.value_or(request.timeout_seconds + kQueueAllowance));
+  const auto& options = state_->options;
+
+  Order order;
+  std::string module_key;
+  std::shared_ptr<Fd> code;
+  if (request.language == Language::wasm) {
+    if (!request.wasm || request.wasm->bytes.empty()) return fail("invalid_field", "there is no module in the request");
+    auto found = state_->module_code(request, *limits, module_key, deadline);
+    if (!found) {
+      const auto& code_of = found.error().code;
+      if (code_of.starts_with("module_") || code_of == "memory_limit" || code_of == "table_limit") {
+        auto outcome = refused(found.error());
+        outcome.limits = *limits;
+        return outcome;
+      }
+      return std::unexpected(found.error());
+    }
+    code = std::move(*found);
+    order.module_key = module_key;
+  } else {
+    order.image = name_of(request.language);
+    order.code = *request.code;
+  }
+
+  order.stream = sink != nullptr;
+  order.fs_readonly = options.fs_readonly;
+  order.allow_clock = options.allow_clock;
+  order.allow_random = options.allow_random;
+  order.collect_changed = request.collect.changed;
+  for (const auto& pattern : request.collect.paths) order.collect.push_back(pattern);
+  if (request.deterministic) {
+    order.seed = request.deterministic->seed.value_or(0);
+    order.start_time = request.deterministic->time;
+  }
+  order.timeout_ns = static_cast<std::uint64_t>(request.timeout_seconds * 1e9);
+  if (limits->cpu_seconds) order.cpu_ns = static_cast<std::uint64_t>(*limits->cpu_seconds * 1e9);
+  order.memory_bytes = *limits->memory_bytes;
+  order.disk_bytes = *limits->disk_bytes;
+  order.output_bytes = *limits->output_bytes;
+  order.result_bytes = *limits->result_bytes;
+  order.files_bytes = *limits->files_bytes;
+  order.inline_bytes = request.collect.inline_bytes;
+  order.max_files = request.collect.max_files;
+  order.fuel = limits->fuel.value_or(0);
+  order.table_elements = options.table_elements;
+  if (request.stdin_bytes) order.stdin_bytes = *request.stdin_bytes;
+  for (const auto& arg : request.args) order.args.push_back(arg);
+  std::vector<std::string> environment;
+  for (const auto* list : {&options.env, &request.env})
+    for (const auto& [name, value] : *list) {
+      std::erase_if(environment, [&](const std::string& one) { return one.starts_with(name + "="); });
+      environment.push_back(name + "=" + value);
+    }
+  order.env.assign(environment.begin(), environment.end());
+  std::vector<std::string> paths;
+  paths.reserve(request.files.size());
+  for (const auto& file : request.files) {
+    paths.push_back(file.path.starts_with('/') ? file.path : "/workspace/" + file.path);
+    order.files.push_back({paths.back(), file.content, file.mode.value_or(0644), file.directory});
+  }
+
+  auto pool = state_->pool(limits->fuel.has_value());
+  if (!pool) return std::unexpected(pool.error());
+  const std::string bytes = order.encode();
+  for (int tries = 0;; ++tries) {
+    auto worker = (*pool)->acquire(std::string(order.image), deadline);
+    if (!worker) {
+      // A language without an image is no fault of ours: no engine here can run it.
+      if (worker.error().code == "image_missing" && request.language != Language::python) {
+        auto outcome = refused({"engine_unavailable",
+                                "there is no " + std::string(name_of(request.language)) + " image for the wasi engine",
+                                "use another language, or an engine that has it"});
+        outcome.limits = *limits;
+        return outcome;
+      }
+      return std::unexpected(worker.error());
+    }
+    const bool fresh = (*worker)->fresh;
+    const auto queued = std::chrono::duration<double>(Deadline::Clock::now() - begun).count();
+    bool never_ran = false;
+    const std::vector<int> descriptors = code ? std::vector<int>{code->get()} : std::vector<int>{};
+    auto outcome = state_->execute(**pool, std::move(*worker), bytes, descriptors, request, *limits, sink, stop, never_ran);
+    if (never_ran && tries < 3) continue;
+    outcome.usage.queue_seconds = queued;
+    outcome.engine.name = "wasi";
+    outcome.engine.version = std::string("wasmtime ") + compiled_by();
+    outcome.engine.image = order.image.empty() ? "sha256:" + module_key.substr(0, 64) : std::string(order.image);
+    outcome.engine.start = fresh ? "cold" : "warm";
+    outcome.engine.chosen_because = request.engine == EngineWish::wasi ? "requested" : "the only engine";
+    return outcome;
+  }
+}
+
+Expected<void> WasiEngine::warm(const std::string& image, unsigned workers) {
+  Order order;
+  order.image = image;
+  order.timeout_ns = 10'000'000'000;
+  order.memory_bytes = state_->options.memory_bytes;
+  order.disk_bytes = 1 << 20;
+  order.output_bytes = order.result_bytes = 4096;
+  const std::string bytes = order.encode();
+  std::vector<std::unique_ptr<Worker>> ready;
+  Expected<void> result;
+  for (unsigned i = 0; i < workers; ++i) {
+    auto worker = state_->plain->acquire(image, Deadline::after_seconds(30));
+    if (!worker) {
+      result = std::unexpected(worker.error());
+      break;
+    }
+    // Twice: the first run copies its pages, the second one finds them copied.
+    for (int run = 0; run < 2; ++run) {
+      auto sent = (*worker)->channel.send(FrameType::order, bytes);
+      auto frame = (*worker)->channel.receive(Deadline::after_seconds(20));
+      if (!sent || !frame) result = fail("internal", "a worker could not be warmed up");
+    }
+    ready.push_back(std::move(*worker));
+  }
+  for (auto& worker : ready) state_->plain->release(std::move(worker));
+  return result;
+}
+
+WasiEngine::Counts WasiEngine::counts() const {
+  const auto counts = state_->plain->counts();
+  return {counts.idle, counts.busy, counts.started, counts.lost};
+}
+
+}  // namespace hotcell::wasi

@@ -1,0 +1,138 @@
+// What the engine and its workers say to each other: length-prefixed frames over a socket pair.
+//
+// The two sides do not trust each other alike. A worker believes its engine (but still decodes defensively); the engine
+// believes nothing: a worker that guest code has taken over may send any bytes, and must gain no more by it than a wrong
+// answer to its own run. So every field of a Report is capped and checked, and the frame loop has a deadline.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace hotcell::wasi {
+
+enum class FrameType : std::uint8_t {
+  order = 1,   // engine -> worker: run this
+  report = 2,  // worker -> engine: what became of it; the cell is clean again
+  output = 3,  // worker -> engine: u8 stream, bytes
+  spawn = 4,   // engine -> zygote: fork a worker around the descriptor that comes with it
+  spawned = 5, // zygote -> engine: i32 pid, or minus errno; with a pidfd
+  compile = 6, // engine -> worker: compile this module (the descriptor that comes with it)
+  compiled = 7,// worker -> engine: u8 ok, then the code or the reason
+};
+
+inline constexpr std::size_t kMaxFrame = 512u << 20;
+inline constexpr std::size_t kMaxDescriptors = 8;
+
+// What a worker is asked to run. Views point into the frame that it was decoded from.
+struct Order {
+  std::string_view image;       // a language image by name, or empty: a module, whose compiled code comes as descriptor 0
+  std::string_view module_key;  // names that module, so that a worker may keep it loaded
+
+  bool stream = false;        // send output frames while it runs
+  bool fs_readonly = false;
+  bool allow_clock = true;
+  bool allow_random = true;
+  bool collect_changed = true;
+  bool warm_up = false;       // run nothing that anybody waits for
+  std::optional<std::uint64_t> seed;
+  std::optional<double> start_time;
+
+  std::uint64_t timeout_ns = 0, cpu_ns = 0;  // 0: no limit
+  std::uint64_t memory_bytes = 0, disk_bytes = 0, output_bytes = 0, result_bytes = 0, files_bytes = 0, inline_bytes = 0;
+  std::uint64_t fuel = 0;  // 0: not metered
+  std::uint32_t max_files = 0, table_elements = 0;
+
+  std::string_view code, stdin_bytes;
+  std::vector<std::string_view> args, env;  // args without argv[0] for images, with it for modules; env as K=V
+  struct File {
+    std::string_view path, content;  // absolute in the cell
+    std::uint32_t mode = 0;
+    bool directory = false;
+  };
+  std::vector<File> files;
+  std::vector<std::string_view> collect;    // globs below /workspace
+  std::vector<std::string_view> host_dirs;  // guest paths; descriptors follow in the same order
+
+  std::string encode() const;
+  static std::optional<Order> decode(std::string_view payload);
+};
+
+enum class Fate : std::uint8_t {
+  exited,
+  timed_out,
+  cpu_exceeded,
+  cancelled,
+  out_of_fuel,
+  stack_overflow,
+  trapped,        // any other trap; `trap` says which
+  not_started,    // the module could not be instantiated; `trap` says why
+  host_failed,    // our own fault; `trap` says what
+};
+
+struct Report {
+  Fate fate = Fate::host_failed;
+  std::int32_t exit_code = 0;
+  std::int32_t signal = 0;       // for `trapped`: the Linux signal that a native program would have died of
+  bool growth_refused = false;   // the guest asked for memory above its limit
+  bool disk_refused = false;     // a write met the quota
+  bool result_cut = false;       // error text above result_bytes
+  bool recycle = false;          // the worker is about to go: give it nothing more
+  std::string trap;
+  bool uncaught = false;         // the language reported an uncaught exception, as below
+  std::string error_name, error_message, error_traceback;
+  std::uint32_t error_line = 0;
+  struct Stream {
+    std::string bytes;
+    std::uint64_t total = 0;
+    bool truncated = false;
+  } out, err;
+  struct File {
+    std::string path;
+    std::uint8_t change = 0;
+    std::uint64_t size = 0;
+    bool left_out = false;
+    std::string content;
+  };
+  std::vector<File> files;
+  std::uint64_t wall_ns = 0, cpu_ns = 0, reset_ns = 0, memory_peak = 0, fuel_used = 0;
+  std::uint32_t dirty_pages = 0;
+
+  std::string encode() const;
+  static std::optional<Report> decode(std::string_view payload);
+};
+
+// One end of the socket pair.
+class Channel {
+ public:
+  Channel() = default;
+  explicit Channel(Fd socket) : socket_(std::move(socket)) {}
+  static Expected<std::pair<Channel, Channel>> pair();
+
+  struct Frame {
+    FrameType type;
+    std::string_view payload;    // until the next receive()
+    std::vector<Fd> descriptors;
+  };
+  // Blocks while the peer's buffer is full. Error "peer_lost" when the peer is gone.
+  Expected<void> send(FrameType type, std::string_view payload, std::vector<int> descriptors = {});
+  // Waits for a whole frame; without a deadline (a worker, whose engine may be silent for days) for as long as it takes.
+  // Errors: "peer_lost", "deadline", "protocol" (a frame that cannot be), "stopped" (`stop_fd` became readable first).
+  Expected<Frame> receive(std::optional<Deadline> deadline, int stop_fd = -1, std::size_t cap = kMaxFrame);
+
+  int fd() const { return socket_.get(); }
+  int release() { return socket_.release(); }
+
+ private:
+  Expected<void> fill(std::size_t want, std::optional<Deadline> deadline, int stop_fd, std::vector<Fd>& descriptors);
+  Fd socket_;
+  std::string buffer_;      // received and not yet given out
+  std::size_t consumed_ = 0;
+};
+
+}  // namespace hotcell::wasi

@@ -1,0 +1,68 @@
+// Does what an Order says, in this process, and says what became of it.
+//
+// A runner holds the cells of its images and the modules that were used last, and runs one program at a time. What it
+// returns is complete: the cell is clean again (or the report says that this worker must be replaced).
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/output_buffer.h"
+#include "wasi/fs/vfs.h"
+#include "wasi/p1/host.h"
+#include "wasi/wire.h"
+#include "wasi/worker/cell.h"
+#include "wasi/worker/image.h"
+#include "wasi/worker/stop_clock.h"
+
+namespace hotcell::wasi {
+
+class Runner final : private OutputSink, private Sleeper {
+ public:
+  using Stream = std::function<void(int stream, std::string_view bytes)>;
+  // `image` may be null: a worker for modules only.
+  Runner(Engine& engine, const Image* image, StopClock& clock, Stream stream);
+
+  // `module` holds the compiled code when the order names no image.
+  Report run(const Order& order, int module_fd);
+  // Makes the cell before anybody waits for it.
+  Expected<void> prepare();
+  // Reset still owed by the last run; see Report::recycle.
+  Cell* cell() { return cell_.get(); }
+
+ private:
+  Report run_language(const Order& order);
+  Report run_module(const Order& order, int module_fd);
+  Expected<const Program*> module(const Order& order, int module_fd);
+
+  // Sets up files and host for the order. An error is ours or the request's fault.
+  Expected<void> begin(const Order& order, std::vector<std::string> args, std::vector<std::string> env);
+  void finish(const Order& order, const CallOutcome& outcome, Report& report);
+  void collect(const Order& order, Report& report);
+
+  Errno write(int stream, std::span<const std::byte> bytes) override;
+  Result sleep_until(std::uint64_t monotonic_ns) override;
+
+  Engine& engine_;
+  const Image* image_;
+  StopClock& clock_;
+  Stream stream_;
+
+  Host host_;
+  Vfs files_;
+  RunContext run_;
+  std::unique_ptr<Cell> cell_;
+  std::map<std::string, Program, std::less<>> modules_;
+
+  // Of the current run; the host borrows them.
+  std::vector<std::string> args_, env_;
+  std::string request_;
+  OutputBuffer out_{0}, err_{0};
+  bool live_ = false;
+  std::uint64_t live_left_[2] = {};
+  bool soft_sleep_ = false;
+};
+
+}  // namespace hotcell::wasi

@@ -1,0 +1,3 @@
+# expect: exception | signal 11
+import ctypes
+ctypes.string_at(0)

@@ -1,0 +1,3 @@
+# expect: signal 11 | exception | trap
+import faulthandler
+faulthandler._sigsegv()

@@ -1,0 +1,3 @@
+# expect: stack_limit | exception | trap | timeout
+import faulthandler
+faulthandler._stack_overflow()

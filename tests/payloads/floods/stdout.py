@@ -1,0 +1,4 @@
+# expect: timeout
+# truncated: stdout
+while True:
+    print("x" * 1000)

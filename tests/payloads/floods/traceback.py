@@ -1,0 +1,3 @@
+# expect: exception
+# timeout: 10
+raise ValueError("v" * 3_000_000)

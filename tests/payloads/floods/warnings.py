@@ -1,0 +1,5 @@
+# expect: timeout
+import warnings
+warnings.simplefilter("always")
+while True:
+    warnings.warn("again")

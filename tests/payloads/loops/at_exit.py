@@ -1,0 +1,7 @@
+# expect: timeout
+import atexit
+@atexit.register
+def forever():
+    while True:
+        pass
+print("leaving")

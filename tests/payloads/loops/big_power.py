@@ -1,0 +1,2 @@
+# expect: timeout
+x = 7**60000000

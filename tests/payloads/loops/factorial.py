@@ -1,0 +1,3 @@
+# expect: timeout
+import math
+math.factorial(10**7)

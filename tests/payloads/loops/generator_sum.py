@@ -1,0 +1,3 @@
+# expect: timeout
+import itertools
+sum(itertools.repeat(1))

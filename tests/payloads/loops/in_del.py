@@ -1,0 +1,6 @@
+# expect: timeout
+class Trap:
+    def __del__(self):
+        while True:
+            pass
+Trap()

@@ -1,0 +1,6 @@
+# expect: timeout
+class Code:
+    def __str__(self):
+        while True:
+            pass
+raise SystemExit(Code())

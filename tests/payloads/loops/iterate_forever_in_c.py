@@ -1,0 +1,3 @@
+# expect: timeout
+import collections, itertools
+collections.deque(itertools.count(), maxlen=0)

@@ -1,0 +1,3 @@
+# expect: timeout
+import re
+re.search(r"(x|xx|xxx)*(y|x+)*[^x]z", "x" * 5000 + "z")

@@ -1,0 +1,10 @@
+# expect: timeout
+def again():
+    try:
+        while True:
+            pass
+    except KeyboardInterrupt:
+        again()
+    finally:
+        again()
+again()

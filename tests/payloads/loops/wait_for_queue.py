@@ -1,0 +1,3 @@
+# expect: timeout | exception
+import queue
+queue.Queue().get()

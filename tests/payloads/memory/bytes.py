@@ -1,0 +1,3 @@
+# expect: memory_limit
+# timeout: 10
+x = bytes(10**9)

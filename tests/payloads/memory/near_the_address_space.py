@@ -1,0 +1,3 @@
+# expect: memory_limit | exception
+# timeout: 10
+x = bytearray(2**31 - 64)

@@ -1,0 +1,3 @@
+# expect: memory_limit
+# timeout: 20
+x = list(range(10**9))

@@ -1,0 +1,5 @@
+# expect: memory_limit
+# timeout: 20
+hoard = []
+while True:
+    hoard.append([None] * 50)

@@ -1,0 +1,5 @@
+# expect: memory_limit
+# timeout: 10
+text = "hot"
+while True:
+    text += text

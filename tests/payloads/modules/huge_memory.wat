@@ -1,0 +1,2 @@
+;; expect: memory_limit | refused
+(module (memory (export "memory") 65536) (func (export "_start")))

@@ -1,0 +1,2 @@
+;; expect: refused
+(module (import "env" "memory" (memory 1)) (func (export "_start")))

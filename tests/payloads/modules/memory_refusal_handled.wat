@@ -1,0 +1,3 @@
+;; expect: completed
+(module (memory (export "memory") 1)
+  (func (export "_start") (loop $l (br_if $l (i32.ge_s (memory.grow (i32.const 64)) (i32.const 0))))))

@@ -1,0 +1,2 @@
+;; expect: refused
+(module (memory (export "memory") 1) (func (export "main")))

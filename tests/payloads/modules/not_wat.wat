@@ -1,0 +1,2 @@
+;; expect: refused
+this is (not a module

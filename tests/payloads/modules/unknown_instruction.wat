@@ -1,0 +1,2 @@
+;; expect: refused
+(module (func (export "_start") i32.launch_missiles))

@@ -1,0 +1,3 @@
+# expect: exception RecursionError
+def f(): return f()
+f()

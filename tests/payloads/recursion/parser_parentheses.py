@@ -1,0 +1,2 @@
+# expect: exception SyntaxError
+eval("(" * 100_000 + ")" * 100_000)

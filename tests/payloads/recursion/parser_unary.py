@@ -1,0 +1,2 @@
+# expect: exception MemoryError | exception RecursionError | exception SyntaxError | stack_limit
+eval("-" * 100_000 + "1")

@@ -1,0 +1,5 @@
+# expect: exception RecursionError
+import pickle
+class A:
+    def __reduce__(self): return (A, (A(),))
+pickle.dumps(A())

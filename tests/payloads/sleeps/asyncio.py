@@ -1,0 +1,3 @@
+# expect: timeout
+import asyncio
+asyncio.run(asyncio.sleep(10**8))

@@ -1,0 +1,3 @@
+# expect: timeout | exception
+import select
+select.select([], [], [], 10**6)

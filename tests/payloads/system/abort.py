@@ -1,0 +1,3 @@
+# expect: signal 6
+import os
+os.abort()

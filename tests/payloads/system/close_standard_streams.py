@@ -1,0 +1,4 @@
+# expect: completed | exit 120
+import os
+for fd in range(3):
+    os.close(fd)

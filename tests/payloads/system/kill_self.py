@@ -1,0 +1,3 @@
+# expect: signal 9 | exception
+import os, signal
+os.kill(os.getpid(), signal.SIGKILL)

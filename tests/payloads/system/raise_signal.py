@@ -1,0 +1,3 @@
+# expect: signal 15
+import signal
+signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,3 @@
+# expect: signal 11
+import signal
+signal.raise_signal(signal.SIGSEGV)

@@ -1,0 +1,2 @@
+# expect: completed
+print("\n" * 500_000)

@@ -1,0 +1,3 @@
+# expect: exception
+E = type("E" * 1_000_000, (Exception,), {})
+raise E("x")

@@ -1,0 +1,2 @@
+# expect: completed
+print("a\x00b\x00")

@@ -1,0 +1,2 @@
+# expect: exception
+raise ValueError("\udcff\ud800 \x00 end")

@@ -1,0 +1,2 @@
+# expect: exception UnicodeEncodeError
+print("\ud800\udfff")

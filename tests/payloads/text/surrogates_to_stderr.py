@@ -1,0 +1,3 @@
+# expect: completed
+import sys
+print("\ud800", file=sys.stderr)

@@ -1,0 +1,3 @@
+# expect: completed | exception
+import builtins
+vars(builtins).clear()

@@ -1,0 +1,3 @@
+# expect: completed | exception
+import __main__, sys
+vars(__main__).clear()

@@ -1,0 +1,3 @@
+# expect: completed | exception | exit 120
+import sys
+vars(sys).clear()

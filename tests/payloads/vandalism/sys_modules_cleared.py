@@ -1,0 +1,3 @@
+# expect: completed | exception
+import sys
+sys.modules.clear()
