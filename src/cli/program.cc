@@ -128,20 +128,17 @@ Expected<void> fill_common(Request& request, const ProgramFlags& flags, const Se
   return {};
 }
 
-// What is behind standard input goes to the program, unless a person sits there.
-Expected<void> pass_stdin(Request& request) {
-  struct stat st{};
-  if (request.stdin_bytes || isatty(0) || fstat(0, &st) || S_ISCHR(st.st_mode)) return {};
-  auto text = read_all(0, kMaxStdin, "standard input");
-  if (!text) return std::unexpected(text.error());
-  request.stdin_bytes = std::move(*text);
-  return {};
-}
-
+// Output as it comes; standard input when the program asks for it, so that nobody waits for a pipe that stays open.
 class PassThrough final : public OutputSink {
+ public:
+  PassThrough(bool show, bool input) : show_(show), input_(input) {}
+
+ private:
   void output(Stream stream, std::span<const char> bytes) override {
-    put(stream == Stream::out ? 1 : 2, {bytes.data(), bytes.size()});
+    if (show_) put(stream == Stream::out ? 1 : 2, {bytes.data(), bytes.size()});
   }
+  int input_fd() override { return input_ ? 0 : -1; }
+  bool show_, input_;
 };
 
 // What the live stream did not show of a truncated output: the line that says so, and the end.
@@ -239,8 +236,6 @@ Expected<Request> program_request(const ProgramFlags& flags, const Settings& set
   if (!language) return std::unexpected(language.error());
   request.language = *language;
   if (auto filled = fill_common(request, flags, settings, false); !filled) return std::unexpected(filled.error());
-  if (flags.file != "-")
-    if (auto passed = pass_stdin(request); !passed) return std::unexpected(passed.error());
   return request;
 }
 
@@ -252,7 +247,6 @@ Expected<Request> module_request(const ProgramFlags& flags, const Settings& sett
   request.wasm.emplace().bytes = std::move(*bytes);
   if (auto filled = fill_common(request, flags, settings, true); !filled) return std::unexpected(filled.error());
   request.args.insert(request.args.begin(), fs::path(flags.file).filename().string());
-  if (auto passed = pass_stdin(request); !passed) return std::unexpected(passed.error());
   return request;
 }
 
@@ -260,10 +254,10 @@ int run_and_print(const Request& request, const ProgramFlags& flags, const Setti
   auto& stop = stop_on_signals();
   auto engine = wasi::WasiEngine::create(settings.wasi);
   if (!engine) return complain(engine.error());
-  PassThrough sink;
+  PassThrough sink(!flags.json, flags.file != "-");
   Result result;
   result.created_at = std::chrono::system_clock::now();
-  auto outcome = (*engine)->run(request, flags.json ? nullptr : &sink, &stop);
+  auto outcome = (*engine)->run(request, &sink, &stop);
   if (!outcome) return complain(outcome.error());
   result.id = new_execution_id();
   result.finished_at = std::chrono::system_clock::now();

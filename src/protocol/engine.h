@@ -20,6 +20,9 @@ class OutputSink {
  public:
   virtual ~OutputSink() = default;
   virtual void output(Stream stream, std::span<const char> bytes) = 0;
+  // Where the program's standard input comes from when the request brings none: a descriptor that is read only when the
+  // program reads, or -1 for an empty input.
+  virtual int input_fd() { return -1; }
 };
 
 // Asked by the engine whether to give up. Another thread may set it; `fd` (or -1) becomes readable when it is set, so

@@ -1,6 +1,7 @@
 #include "wasi/engine.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "wasi/binary/inspect.h"
+#include "wasi/fs/host_dir.h"
 #include "wasi/manifest.h"
 #include "wasi/module_cache.h"
 #include "wasi/outcome.h"
@@ -75,6 +77,16 @@ Expected<Amount> effective(const char* field, std::optional<Amount> asked, Amoun
   return *asked;
 }
 
+// True: there is input (or its end). False: look at the worker, or at the stop token, first.
+bool wait_for_input(int input, int worker, int stop, Deadline deadline) {
+  for (;;) {
+    pollfd waits[3] = {{input, POLLIN, 0}, {worker, POLLIN, 0}, {stop, POLLIN, 0}};
+    const int ready = poll(waits, 3, deadline.poll_ms());
+    if (ready < 0 && errno == EINTR) continue;
+    return ready > 0 && waits[0].revents && !waits[1].revents && !waits[2].revents;
+  }
+}
+
 }  // namespace
 
 struct WasiEngine::State {
@@ -82,6 +94,7 @@ struct WasiEngine::State {
   std::unique_ptr<Pool> plain;
   std::mutex metered_mutex;
   std::unique_ptr<Pool> metered;  // started when somebody asks for fuel
+  std::vector<std::unique_ptr<LocalDirectory>> allowed;  // in the order of options.allowed_paths
   std::once_flag cache_opened;
   std::optional<ModuleCache> cache;  // opened at first use; none where the folder cannot be used
 
@@ -96,6 +109,7 @@ struct WasiEngine::State {
   Expected<protocol::Limits> limits_of(const Request& request) const;
   Expected<std::shared_ptr<Fd>> module_code(const Request& request, const protocol::Limits& limits, std::string& key, Deadline deadline);
   Expected<std::vector<std::uint8_t>> compile(const std::string& bytes, const protocol::Limits& limits, bool fuel, Deadline deadline);
+  bool answer(Channel& channel, std::string_view question) const;
   Outcome execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order, const std::vector<int>& descriptors,
                   const Request& request, const protocol::Limits& limits, OutputSink* sink, const StopToken* stop, bool& never_ran);
 };
@@ -201,6 +215,41 @@ Expected<std::shared_ptr<Fd>> WasiEngine::State::module_code(const Request& requ
   return code;
 }
 
+// What a program may see of the host, for a worker that cannot look itself. The question is hostile: the answer reaches
+// nothing but what lies beneath an allowed directory. False: the worker is not to be trusted any more.
+bool WasiEngine::State::answer(Channel& channel, std::string_view payload) const {
+  const auto question = HostQuestion::decode(payload);
+  if (!question || question->directory >= allowed.size()) return false;
+  const auto& directory = *allowed[question->directory];
+  const std::string path(question->path);
+  HostAnswer out;
+  Fd file;
+  switch (question->what) {
+    case HostQuestion::What::look:
+      if (auto info = directory.look(path)) {
+        out.type = static_cast<std::uint8_t>(info->type);
+        out.size = info->size, out.atim = info->atim, out.mtim = info->mtim, out.ctim = info->ctim;
+        out.target = info->target;
+      } else {
+        out.error = static_cast<std::uint16_t>(info.error());
+      }
+      break;
+    case HostQuestion::What::open:
+      if (auto opened = directory.open_file(path))
+        file = std::move(*opened);
+      else
+        out.error = static_cast<std::uint16_t>(opened.error());
+      break;
+    case HostQuestion::What::list:
+      if (auto names = directory.list(path))
+        out.names = std::move(*names);
+      else
+        out.error = static_cast<std::uint16_t>(names.error());
+      break;
+  }
+  return channel.send(FrameType::host_answer, out.encode(), file ? std::vector<int>{file.get()} : std::vector<int>{}).has_value();
+}
+
 Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order,
                                    const std::vector<int>& descriptors, const Request& request, const protocol::Limits& limits,
                                    OutputSink* sink, const StopToken* stop, bool& never_ran) {
@@ -213,8 +262,20 @@ Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, c
   auto deadline = Deadline::after(std::chrono::nanoseconds(static_cast<long long>(request.timeout_seconds * 1e9)) + kReportMargin);
   int stop_fd = stop ? stop->fd() : -1;
   bool cancelled = false;
+  bool wants_input = false;
   for (;;) {
+    if (wants_input && wait_for_input(sink->input_fd(), worker->channel.fd(), stop_fd, deadline)) {
+      char bytes[65536];
+      const ssize_t got = read(sink->input_fd(), bytes, sizeof bytes);
+      wants_input = false;
+      (void)worker->channel.send(FrameType::input, {bytes, static_cast<std::size_t>(std::max<ssize_t>(got, 0))});
+    }
     auto frame = worker->channel.receive(deadline, stop_fd);
+    if (frame && frame->type == FrameType::want_input && sink && !wants_input) {
+      wants_input = true;
+      continue;
+    }
+    if (frame && frame->type == FrameType::look_host && answer(worker->channel, frame->payload)) continue;
     if (!frame && frame.error().code == "stopped") {
       // The worker says what there is to say; after this it is thrown away, because the signal may still be on its way.
       if (worker->process) syscall(SYS_pidfd_send_signal, worker->process.get(), SIGUSR1, nullptr, 0);
@@ -260,6 +321,13 @@ Expected<std::unique_ptr<WasiEngine>> WasiEngine::create(EngineOptions options) 
   if (given.worker.empty()) given.worker = worker_beside_us();
   if (given.images.empty()) given.images = default_images_folder();
   if (given.module_cache.empty()) given.module_cache = cache_folder() / "modules";
+  if (given.allowed_paths.size() > kMaxHostDirectories)
+    return fail("invalid_config", "wasi.allowed_paths may name at most " + std::to_string(kMaxHostDirectories) + " folders");
+  for (const auto& [host, guest] : given.allowed_paths) {
+    Fd folder(open(host.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder) return fail_errno("cannot open the allowed folder " + host.string());
+    state->allowed.push_back(std::make_unique<LocalDirectory>(std::move(folder)));
+  }
   auto pool = Pool::start({given.worker, given.images, false, given.pin_images, given.max_workers, given.keep_idle});
   if (!pool) return std::unexpected(pool.error());
   state->plain = std::move(*pool);
@@ -318,6 +386,8 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
   order.fuel = limits->fuel.value_or(0);
   order.table_elements = options.table_elements;
   if (request.stdin_bytes) order.stdin_bytes = *request.stdin_bytes;
+  order.live_input = !request.stdin_bytes && sink && sink->input_fd() >= 0;
+  for (const auto& [host, guest] : options.allowed_paths) order.host_dirs.push_back(guest);
   for (const auto& arg : request.args) order.args.push_back(arg);
   std::vector<std::string> environment;
   for (const auto* list : {&options.env, &request.env})

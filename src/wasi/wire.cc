@@ -50,7 +50,7 @@ std::string Order::encode() const {
   ByteWriter out;
   out.put_bytes(image);
   out.put_bytes(module_key);
-  for (const bool flag : {stream, fs_readonly, allow_clock, allow_random, collect_changed, warm_up, seed.has_value(),
+  for (const bool flag : {stream, fs_readonly, allow_clock, allow_random, collect_changed, live_input, seed.has_value(),
                           start_time.has_value()})
     out.put<std::uint8_t>(flag);
   out.put(seed.value_or(0));
@@ -83,7 +83,7 @@ std::optional<Order> Order::decode(std::string_view payload) {
   out.module_key = in.get_bytes();
   bool has_seed = false, has_start = false;
   for (bool* flag : {&out.stream, &out.fs_readonly, &out.allow_clock, &out.allow_random, &out.collect_changed,
-                     &out.warm_up, &has_seed, &has_start})
+                     &out.live_input, &has_seed, &has_start})
     *flag = in.get<std::uint8_t>() != 0;
   const auto seed = in.get<std::uint64_t>();
   const auto start = in.get<double>();
@@ -107,7 +107,7 @@ std::optional<Order> Order::decode(std::string_view payload) {
   }
   out.collect = get_list(in);
   out.host_dirs = get_list(in);
-  if (!in.finished() || out.host_dirs.size() > kMaxDescriptors) return std::nullopt;
+  if (!in.finished() || out.host_dirs.size() > kMaxHostDirectories) return std::nullopt;
   return out;
 }
 
@@ -160,6 +160,47 @@ std::optional<Report> Report::decode(std::string_view payload) {
   report.dirty_pages = in.get<std::uint32_t>();
   if (!in.finished() || report.fate > Fate::host_failed) return std::nullopt;
   return report;
+}
+
+std::string HostQuestion::encode() const {
+  ByteWriter bytes;
+  bytes.put(what);
+  bytes.put(directory);
+  bytes.put_bytes(path);
+  return std::move(bytes.bytes());
+}
+
+std::optional<HostQuestion> HostQuestion::decode(std::string_view payload) {
+  ByteReader in(payload);
+  HostQuestion question;
+  question.what = in.get<What>();
+  question.directory = in.get<std::uint8_t>();
+  question.path = in.get_bytes();
+  if (!in.finished() || question.what > What::list || question.path.find('\0') != question.path.npos) return std::nullopt;
+  return question;
+}
+
+std::string HostAnswer::encode() const {
+  ByteWriter bytes;
+  bytes.put(error);
+  bytes.put(type);
+  for (const auto number : {size, atim, mtim, ctim}) bytes.put(number);
+  bytes.put_bytes(target);
+  bytes.put<std::uint32_t>(static_cast<std::uint32_t>(names.size()));
+  for (const auto& name : names) bytes.put_bytes(name);
+  return std::move(bytes.bytes());
+}
+
+std::optional<HostAnswer> HostAnswer::decode(std::string_view payload) {
+  ByteReader in(payload);
+  HostAnswer answer;
+  answer.error = in.get<std::uint16_t>();
+  answer.type = in.get<std::uint8_t>();
+  for (auto* number : {&answer.size, &answer.atim, &answer.mtim, &answer.ctim}) *number = in.get<std::uint64_t>();
+  answer.target = in.get_bytes();
+  answer.names.resize(in.get_count(4));
+  for (auto& name : answer.names) name = in.get_bytes();
+  return in.finished() ? std::optional(std::move(answer)) : std::nullopt;
 }
 
 Expected<std::pair<Channel, Channel>> Channel::pair() {

@@ -24,10 +24,15 @@ enum class FrameType : std::uint8_t {
   spawned = 5, // zygote -> engine: i32 pid, or minus errno; with a pidfd
   compile = 6, // engine -> worker: compile this module (the descriptor that comes with it)
   compiled = 7,// worker -> engine: u8 ok, then the code or the reason
+  want_input = 8,   // worker -> engine: the program waits for standard input
+  input = 9,        // engine -> worker: the next bytes of it; none: the end
+  look_host = 10,   // worker -> engine: a HostQuestion about an allowed directory
+  host_answer = 11, // engine -> worker: a HostAnswer; an opened file comes as descriptor
 };
 
 inline constexpr std::size_t kMaxFrame = 512u << 20;
 inline constexpr std::size_t kMaxDescriptors = 8;
+inline constexpr std::size_t kMaxHostDirectories = 32;
 
 // What a worker is asked to run. Views point into the frame that it was decoded from.
 struct Order {
@@ -39,7 +44,7 @@ struct Order {
   bool allow_clock = true;
   bool allow_random = true;
   bool collect_changed = true;
-  bool warm_up = false;       // run nothing that anybody waits for
+  bool live_input = false;    // after stdin_bytes, more may be asked for
   std::optional<std::uint64_t> seed;
   std::optional<double> start_time;
 
@@ -57,7 +62,7 @@ struct Order {
   };
   std::vector<File> files;
   std::vector<std::string_view> collect;    // globs below /workspace
-  std::vector<std::string_view> host_dirs;  // guest paths; descriptors follow in the same order
+  std::vector<std::string_view> host_dirs;  // where the program sees the engine's allowed directories, in its order
 
   std::string encode() const;
   static std::optional<Order> decode(std::string_view payload);
@@ -105,6 +110,27 @@ struct Report {
 
   std::string encode() const;
   static std::optional<Report> decode(std::string_view payload);
+};
+
+// A worker has no file system. What a program may read of the host (`allowed_paths`) its engine looks up for it.
+struct HostQuestion {
+  enum class What : std::uint8_t { look, open, list };
+  What what = What::look;
+  std::uint8_t directory = 0;
+  std::string_view path;
+
+  std::string encode() const;
+  static std::optional<HostQuestion> decode(std::string_view payload);
+};
+struct HostAnswer {
+  std::uint16_t error = 0;  // a WASI errno
+  std::uint8_t type = 0;
+  std::uint64_t size = 0, atim = 0, mtim = 0, ctim = 0;
+  std::string target;
+  std::vector<std::string> names;
+
+  std::string encode() const;
+  static std::optional<HostAnswer> decode(std::string_view payload);
 };
 
 // One end of the socket pair.

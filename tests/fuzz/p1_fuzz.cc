@@ -49,9 +49,9 @@ struct Sink : OutputSink {
 
 std::uint64_t argument(Input& input, bool wide) {
   const std::uint8_t how = input.byte();
-  if (how < 128) return how % 40;                                        // descriptors, flags, lengths
-  if (how < 224) return (how - 128u) * 256u;                             // places in memory
-  if (how < 240) return kSize - (how - 224u) * 4u;                       // the end of memory
+  if (how < 128) return how % 40;                   // descriptors, flags, lengths
+  if (how < 224) return (how - 128u) * 256u;        // places in memory
+  if (how < 240) return kSize - (how - 224u) * 4u;  // the end of memory
   constexpr std::uint64_t kExtremes[] = {0xffffffff, 0xfffffffe, 0x80000000, 0x7fffffff, kSize + 1, UINT64_MAX,
                                          INT64_MAX,  0x40000000, 4096,       4097,       100'000};
   if (how < 251) return kExtremes[how - 240];

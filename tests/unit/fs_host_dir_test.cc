@@ -33,7 +33,7 @@ struct HostDirTest : ::testing::Test {
     fs::create_symlink("loop", top / "shared/loop");
     mkfifo((top / "shared/fifo").c_str(), 0600);
     Fd fd(::open((top / "shared").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    ASSERT_TRUE(vfs.mount_host("/data", std::make_shared<HostDirectory>(std::move(fd))));
+    ASSERT_TRUE(vfs.mount_host("/data", std::make_shared<LocalDirectory>(std::move(fd))));
   }
   void TearDown() override { fs::remove_all(top); }
 
@@ -66,8 +66,7 @@ TEST_F(HostDirTest, links_are_resolved_among_the_guests_paths_only) {
 
 TEST_F(HostDirTest, what_is_no_file_is_not_there) {
   EXPECT_EQ(stat_error(vfs, "data/fifo"), Errno::kNoent);
-  EXPECT_EQ(names(vfs, "/data"),
-            (Names{"absolute", "escape", "file", "inside", "loop", "passwd", "sub", "up"}));
+  EXPECT_EQ(names(vfs, "/data"), (Names{"absolute", "escape", "file", "inside", "loop", "passwd", "sub", "up"}));
 }
 
 TEST_F(HostDirTest, a_directory_that_becomes_a_link_leads_nowhere) {
@@ -102,7 +101,7 @@ TEST_F(HostDirTest, numbers_do_not_depend_on_the_order_of_looking) {
   EXPECT_NE(leaf, file);
   vfs.reset({}, 0);
   Fd fd(::open((top / "shared").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  ASSERT_TRUE(vfs.mount_host("/data", std::make_shared<HostDirectory>(std::move(fd))));
+  ASSERT_TRUE(vfs.mount_host("/data", std::make_shared<LocalDirectory>(std::move(fd))));
   EXPECT_EQ(vfs.stat(root(), "data/file", true)->number, file);
   EXPECT_EQ(vfs.stat(root(), "data/sub/deeper/leaf", true)->number, leaf);
 }
@@ -110,7 +109,7 @@ TEST_F(HostDirTest, numbers_do_not_depend_on_the_order_of_looking) {
 TEST_F(HostDirTest, looking_around_is_bounded) {
   vfs.reset({.max_layer_nodes = 3}, 0);
   Fd fd(::open((top / "shared").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  ASSERT_TRUE(vfs.mount_host("/data", std::make_shared<HostDirectory>(std::move(fd))));
+  ASSERT_TRUE(vfs.mount_host("/data", std::make_shared<LocalDirectory>(std::move(fd))));
   EXPECT_EQ(stat_error(vfs, "data/sub/deeper/leaf"), Errno::kSuccess);
   EXPECT_EQ(stat_error(vfs, "data/file"), Errno::kNomem);
   EXPECT_EQ(stat_error(vfs, "data/sub/deeper/leaf"), Errno::kSuccess);
@@ -133,7 +132,7 @@ TEST_F(HostDirTest, descriptors_are_held_only_while_a_file_is_open) {
 }
 
 TEST_F(HostDirTest, a_mount_point_must_be_free) {
-  const auto directory = std::make_shared<HostDirectory>(Fd(::open("/", O_PATH | O_CLOEXEC)));
+  const auto directory = std::make_shared<LocalDirectory>(Fd(::open("/", O_PATH | O_CLOEXEC)));
   ASSERT_TRUE(vfs.add_file("/taken/f", {}));
   EXPECT_FALSE(vfs.mount_host("/taken", directory));
   EXPECT_FALSE(vfs.mount_host("/data", directory));

@@ -16,8 +16,8 @@ using testing::make_pack;
 using testing::names;
 
 const std::vector<std::pair<std::string, std::string>> kFiles = {
-    {"a-b", "dash"},         {"a.py", "dot"},          {"a/inner", "1"},     {"a/z/deep", "2"},
-    {"usr/lib/x", "x"},      {"usr/lib/x.py", "x.py"}, {"usr/lib0", "zero"}, {"usr/share/doc/README", "read me"},
+    {"a-b", "dash"},    {"a.py", "dot"},          {"a/inner", "1"},     {"a/z/deep", "2"},
+    {"usr/lib/x", "x"}, {"usr/lib/x.py", "x.py"}, {"usr/lib0", "zero"}, {"usr/share/doc/README", "read me"},
 };
 
 TEST(Pack, finds_files_and_implied_directories_and_nothing_else) {

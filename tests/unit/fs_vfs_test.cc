@@ -168,9 +168,7 @@ TEST_F(VfsTest, rename_follows_posix) {
   for (const auto* name : {"tmp/d", "tmp/d/e", "tmp/empty", "tmp/full"})
     ASSERT_EQ(vfs.make_directory(root(), name), Errno::kSuccess);
   for (const auto* name : {"tmp/f", "tmp/g", "tmp/full/x"}) ASSERT_EQ(put(vfs, name, name), Errno::kSuccess);
-  const auto rename = [&](std::string_view from, std::string_view to) {
-    return vfs.rename(root(), from, root(), to);
-  };
+  const auto rename = [&](std::string_view from, std::string_view to) { return vfs.rename(root(), from, root(), to); };
   EXPECT_EQ(rename("tmp/d", "tmp/d/e/inside"), Errno::kInval);
   EXPECT_EQ(rename("tmp/d", "tmp/d"), Errno::kSuccess);
   EXPECT_EQ(rename("tmp/d", "tmp/full"), Errno::kNotempty);
@@ -396,9 +394,8 @@ TEST_F(VfsTest, changes_are_what_the_guest_created_modified_and_deleted_in_order
 
   const auto changes = vfs.changed();
   EXPECT_TRUE(changes.complete);
-  EXPECT_EQ(shown(changes),
-            (Names{"+/workspace/a new name", "~/workspace/edit", "~/workspace/sub/rewritten", "+/workspace/sub.txt",
-                   "-/workspace/gone", "-/workspace/moved"}));
+  EXPECT_EQ(shown(changes), (Names{"+/workspace/a new name", "~/workspace/edit", "~/workspace/sub/rewritten",
+                                   "+/workspace/sub.txt", "-/workspace/gone", "-/workspace/moved"}));
   EXPECT_EQ(content(vfs, *changes.list[0].item.node), "given");
   EXPECT_EQ(shown(vfs.changed("/tmp")), (Names{"+/tmp/scratch"}));
   EXPECT_EQ(vfs.changed("/").list.size(), 8u);

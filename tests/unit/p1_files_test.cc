@@ -273,7 +273,8 @@ TEST_F(P1Files, directories_are_read_in_parts_of_any_size) {
     ASSERT_EQ(put(vfs, "tmp/" + expected.back(), ""), Errno::kSuccess);
   }
   const auto fd = opened("tmp", oflags::kDirectory, 0);
-  for (const std::uint32_t size : {40u, 41u, 63u, 100u, 1000u, 8192u}) EXPECT_EQ(list(*this, fd, size), expected) << size;
+  for (const std::uint32_t size : {40u, 41u, 63u, 100u, 1000u, 8192u})
+    EXPECT_EQ(list(*this, fd, size), expected) << size;
   ASSERT_EQ(call("fd_readdir", {fd, 8192, 10, 0, kOut}), Errno::kSuccess);
   EXPECT_EQ(out32(), 10u) << "the first entry cut off in its middle";
   EXPECT_EQ(call("fd_readdir", {fd, 8192, 0, 0, kOut}), Errno::kSuccess);

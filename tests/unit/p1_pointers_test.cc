@@ -60,9 +60,24 @@ TEST_F(P1Pointers, reading_over_the_list_of_buffers_does_not_change_where_it_rea
 }
 
 TEST_F(P1Pointers, every_function_survives_extreme_arguments) {
-  const std::uint64_t extremes[] = {0,      1,          2,          3,          7,          kSize - 64, kSize - 8,
-                                    kSize - 1, kSize,   kSize + 1,  0x7fffffff, 0x80000000, 0xfffffff8, 0xffffffff,
-                                    UINT64_MAX, INT64_MAX, std::uint64_t{1} << 63, std::uint64_t{1} << 40};
+  const std::uint64_t extremes[] = {0,
+                                    1,
+                                    2,
+                                    3,
+                                    7,
+                                    kSize - 64,
+                                    kSize - 8,
+                                    kSize - 1,
+                                    kSize,
+                                    kSize + 1,
+                                    0x7fffffff,
+                                    0x80000000,
+                                    0xfffffff8,
+                                    0xffffffff,
+                                    UINT64_MAX,
+                                    INT64_MAX,
+                                    std::uint64_t{1} << 63,
+                                    std::uint64_t{1} << 40};
   std::mt19937 random(3);
   const auto clobber = [&] {
     for (std::uint32_t at = 0; at < kSize; at += 4)

@@ -186,8 +186,9 @@ TEST_F(P1Process, works_without_files_and_without_memory) {
   for (const Function& f : functions()) {
     const std::uint64_t zeros[10] = {};
     const CallResult result = f.call(host, memory, zeros);
-    if (f.name == "clock_time_get" || f.name == "fd_read" || f.name == "poll_oneoff")
+    if (f.name == "clock_time_get" || f.name == "fd_read" || f.name == "poll_oneoff") {
       EXPECT_NE(result.error, Errno::kSuccess) << f.name;
+    }
   }
 }
 

@@ -153,7 +153,8 @@ TEST_F(P1Time, a_real_sleep_asks_the_sleeper_and_ends_the_run_when_told) {
   restart();
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
-  const auto host_now = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  const auto host_now =
+      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
   subscribe_clock(1, 1, 3'600'000'000'000);
   EXPECT_EQ(poll(), Errno::kSuccess);
   EXPECT_EQ(out32(), 1u);

@@ -14,7 +14,7 @@ started = set(sys.modules)    # what a native interpreter has in sys.modules whe
 def install_loaders(code, kind):
     FileFinder, SourceFileLoader = external.FileFinder, external.SourceFileLoader
     find_in_files, code_from_file = FileFinder.find_spec, SourceFileLoader.get_code
-    spec_from_file_location = external.spec_from_file_location
+    spec_from_file_location, STDLIB = external.spec_from_file_location, '/usr/lib/python3.11'
 
     def find_spec(self, fullname, target=None):
         """Try to find a spec for the specified module.

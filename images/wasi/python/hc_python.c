@@ -200,9 +200,11 @@ static int is_plain(const char *s, size_t n)
     return 1;
 }
 
+static int warming;
+
 static mod_ty parse_as_file(char *code, size_t size, PyCompilerFlags *flags, PyArena *arena)
 {
-    FILE *file = fopen("/workspace/main.py", "rb");
+    FILE *file = warming ? NULL : fopen("/workspace/main.py", "rb");
     if (file == NULL) {
         file = fmemopen(code, size, "rb");
     }
@@ -561,9 +563,7 @@ static int finish(int status)
     if (PyDict_GET_SIZE(main_dict) != main_size || has_young_objects(thread->interp) ||
         PyObject_Size(thread->interp->modules) != modules_size) {
         drop_program(thread);
-        if (flush_std_files() < 0) {
-            flushed = -1;
-        }
+        flush_io();    // natively the streams are closed here, and errors go unheard
     }
     return (flushed < 0 ? 120 : status) & 0xff;
 }
@@ -608,8 +608,10 @@ static PyObject *warm(PyObject *self, PyObject *source)
 {
     (void)self;
     char *copy = strdup(PyBytes_AS_STRING(source));
+    warming = 1;
     PyObject *result = execute(copy, (size_t)PyBytes_GET_SIZE(source));
     free(copy);
+    warming = 0;
     if (result == NULL) {
         pristine_stderr = PySys_GetObject("stderr");
         report_exception();
@@ -686,6 +688,21 @@ static PyStatus start_interpreter(void)
     return status;
 }
 
+// Start-up leaves holes of every size all over the heap; objects made in a run would land in them, each dirtying a page
+// that must be restored. Fill the holes (for good), so that every size starts on a page of its own.
+static void settle_heap(void)
+{
+    enum { kPool = 4096, kPoolHead = 64, kLargest = 512, kStep = 8, kTries = 200000 };
+    for (size_t size = kStep; size <= kLargest; size += kStep) {
+        for (int i = 0; i < kTries; i++) {
+            void *block = PyObject_Malloc(size);
+            if (block == NULL || ((uintptr_t)block & (kPool - 1)) < kPoolHead) {    // the first block of a new pool
+                break;
+            }
+        }
+    }
+}
+
 int EXPORT(hc_init)(void)
 {
     clearenv();
@@ -733,5 +750,6 @@ int EXPORT(hc_init)(void)
     free(headroom);
     PyGC_Collect();
     hc_freeze();
+    settle_heap();
     return 0;
 }

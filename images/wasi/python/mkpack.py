@@ -1,4 +1,4 @@
-#!/usr/bin/env python3.11
+#!/usr/bin/python3.11
 """Packs a directory tree into one file that the host maps as a read-only layer.
 
 usage: mkpack.py TREE OUT

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3.11
+#!/usr/bin/python3.11
 """Compiles the standard library and packs its sources.
 
 usage: mkstdlib.py OUT BOOT.py DIR...
@@ -21,12 +21,15 @@ DATA = ('.txt', '.css', '.rst', '.csv', '.json')
 
 # WASI has no socketpair(), and a single-threaded event loop needs no pipe to wake itself up. The lines stay where they
 # are, so that tracebacks show the native numbers.
+# The warning tells people to use OpenSSL's; there is none here.
 PATCHES = {'asyncio/selector_events.py': [
     ('        self._ssock, self._csock = socket.socketpair()\n        self._ssock.setblocking(False)\n'
      '        self._csock.setblocking(False)\n        self._internal_fds += 1\n        self._add_reader(self._ssock.fileno(), self._read_from_self)\n',
      '        self._ssock = self._csock = None    # hotcell: no socket pairs here, and no other thread to wake us\n\n\n\n\n'),
     ('        self._remove_reader(self._ssock.fileno())\n        self._ssock.close()\n        self._ssock = None\n'
-     '        self._csock.close()\n        self._csock = None\n        self._internal_fds -= 1\n', '        return\n\n\n\n\n\n')]}
+     '        self._csock.close()\n        self._csock = None\n        self._internal_fds -= 1\n', '        return\n\n\n\n\n\n')], 'hashlib.py': [
+    ('        _warn(\n            "Python implementation of pbkdf2_hmac() is deprecated.",\n            category=DeprecationWarning,\n'
+     '            stacklevel=2\n        )\n', '\n\n\n\n\n')]}
 
 SYSCONFIG = '''# What sysconfig knows about this build.
 build_time_vars = {'prefix': '/usr', 'exec_prefix': '/usr', 'VERSION': '3.11', 'LDVERSION': '3.11', 'EXT_SUFFIX': '.cpython-311-wasm32-wasi.so',

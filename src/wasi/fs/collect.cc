@@ -1,4 +1,5 @@
-// What is left after a run. Walks the tree with a stack of its own and one path that grows and shrinks; follows no links.
+// What is left after a run. Walks the tree with a stack of its own and one path that grows and shrinks; follows no
+// links.
 #include <map>
 
 #include "wasi/fs/node.h"

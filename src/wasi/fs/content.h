@@ -1,10 +1,10 @@
 // The bytes of one regular file: borrowed until written, sparse, and paid for page by page.
 //
-// A file starts as nothing or as a view of bytes that somebody else owns (the request's buffer, a mapped pack). What the
-// guest writes lives in 4 KiB pages laid over that view. So a request file or a library file costs nothing until a page
-// of it is changed, a hole costs nothing at all, and what is charged against the quota is what really is allocated, as
-// on a tmpfs. A contiguous vector would be simpler, but would copy a 50 MB input for a one-byte change, and
-// `truncate(10**9)` would have to fail or to allocate.
+// A file starts as nothing or as a view of bytes that somebody else owns (the request's buffer, a mapped pack). What
+// the guest writes lives in 4 KiB pages laid over that view. So a request file or a library file costs nothing until a
+// page of it is changed, a hole costs nothing at all, and what is charged against the quota is what really is
+// allocated, as on a tmpfs. A contiguous vector would be simpler, but would copy a 50 MB input for a one-byte change,
+// and `truncate(10**9)` would have to fail or to allocate.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -31,26 +31,42 @@ std::uint64_t nanoseconds(const timespec& time) {
 
 Errno errno_of_host(int error) {
   switch (error) {
-    case EACCES: return Errno::kAccess;
-    case EPERM: return Errno::kPerm;
-    case ENOENT: return Errno::kNoent;
-    case ENOTDIR: return Errno::kNotdir;
-    case EISDIR: return Errno::kIsdir;
-    case ELOOP: return Errno::kLoop;
-    case ENAMETOOLONG: return Errno::kNametoolong;
-    case EMFILE: return Errno::kMfile;
-    case ENFILE: return Errno::kNfile;
-    case ENOMEM: return Errno::kNomem;
-    case EXDEV: return Errno::kXdev;
-    case EINTR: return Errno::kIntr;
-    case EAGAIN: return Errno::kAgain;
-    case EINVAL: return Errno::kInval;
-    case EOVERFLOW: return Errno::kOverflow;
-    default: return Errno::kIo;
+    case EACCES:
+      return Errno::kAccess;
+    case EPERM:
+      return Errno::kPerm;
+    case ENOENT:
+      return Errno::kNoent;
+    case ENOTDIR:
+      return Errno::kNotdir;
+    case EISDIR:
+      return Errno::kIsdir;
+    case ELOOP:
+      return Errno::kLoop;
+    case ENAMETOOLONG:
+      return Errno::kNametoolong;
+    case EMFILE:
+      return Errno::kMfile;
+    case ENFILE:
+      return Errno::kNfile;
+    case ENOMEM:
+      return Errno::kNomem;
+    case EXDEV:
+      return Errno::kXdev;
+    case EINTR:
+      return Errno::kIntr;
+    case EAGAIN:
+      return Errno::kAgain;
+    case EINVAL:
+      return Errno::kInval;
+    case EOVERFLOW:
+      return Errno::kOverflow;
+    default:
+      return Errno::kIo;
   }
 }
 
-Result<Fd> HostDirectory::open_beneath(const std::string& path, std::uint64_t flags) const {
+Result<Fd> LocalDirectory::open_beneath(const std::string& path, std::uint64_t flags) const {
   open_how how{};
   how.flags = flags | O_CLOEXEC | O_NOFOLLOW;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
@@ -66,7 +82,7 @@ Result<Fd> HostDirectory::open_beneath(const std::string& path, std::uint64_t fl
   }
 }
 
-Result<HostDirectory::Info> HostDirectory::look(const std::string& path) const {
+Result<HostDirectory::Info> LocalDirectory::look(const std::string& path) const {
   auto fd = open_beneath(path, O_PATH);
   if (!fd) return fail_with(fd.error());
   struct stat st{};
@@ -89,7 +105,7 @@ Result<HostDirectory::Info> HostDirectory::look(const std::string& path) const {
   return info;
 }
 
-Result<Fd> HostDirectory::open_file(const std::string& path) const {
+Result<Fd> LocalDirectory::open_file(const std::string& path) const {
   // Looked at before it is opened: opening a device or FIFO can have effects.
   auto info = look(path);
   if (!info) return fail_with(info.error());
@@ -102,7 +118,7 @@ Result<Fd> HostDirectory::open_file(const std::string& path) const {
   return fd;
 }
 
-Result<std::vector<std::string>> HostDirectory::list(const std::string& path) const {
+Result<std::vector<std::string>> LocalDirectory::list(const std::string& path) const {
   auto fd = open_beneath(path, O_RDONLY | O_DIRECTORY);
   if (!fd) return fail_with(fd.error());
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd->get()), closedir);

@@ -26,6 +26,7 @@ enum class FileType : std::uint8_t {  // as WASI numbers them
 
 class HostDirectory {
  public:
+  virtual ~HostDirectory() = default;
   struct Info {
     FileType type = FileType::kUnknown;
     std::uint64_t size = 0;
@@ -34,13 +35,20 @@ class HostDirectory {
   };
   static constexpr std::size_t kMaxEntries = 65536;  // of one listing
 
-  explicit HostDirectory(Fd directory) : directory_(std::move(directory)) {}
-
   // `path` is relative, without "." or ".."; empty means the directory itself.
-  Result<Info> look(const std::string& path) const;
-  Result<Fd> open_file(const std::string& path) const;
+  virtual Result<Info> look(const std::string& path) const = 0;
+  virtual Result<Fd> open_file(const std::string& path) const = 0;
   // Names, sorted bytewise, without "." and "..". What is neither file, directory nor link is left out.
-  Result<std::vector<std::string>> list(const std::string& path) const;
+  virtual Result<std::vector<std::string>> list(const std::string& path) const = 0;
+};
+
+// One that this process can reach. A jailed worker cannot: it asks its engine, which has one of these.
+class LocalDirectory final : public HostDirectory {
+ public:
+  explicit LocalDirectory(Fd directory) : directory_(std::move(directory)) {}
+  Result<Info> look(const std::string& path) const override;
+  Result<Fd> open_file(const std::string& path) const override;
+  Result<std::vector<std::string>> list(const std::string& path) const override;
 
  private:
   Result<Fd> open_beneath(const std::string& path, std::uint64_t flags) const;

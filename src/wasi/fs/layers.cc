@@ -30,7 +30,8 @@ std::uint64_t host_number(std::uint32_t ordinal, std::string_view path) {
 }  // namespace
 
 Result<Node*> Vfs::create_layer_node(Node& directory, std::string_view name, FileType type, std::uint64_t number) {
-  constexpr auto kMostCookies = static_cast<std::uint32_t>(Directory::kFirstCreatedCookie - Directory::kFirstLayerCookie);
+  constexpr auto kMostCookies =
+      static_cast<std::uint32_t>(Directory::kFirstCreatedCookie - Directory::kFirstLayerCookie);
   if (layer_nodes_ >= std::min(options_.max_layer_nodes, kMostCookies)) return fail_with(Errno::kNomem);
   ++layer_nodes_;
   Node& node = create(type);
@@ -134,8 +135,7 @@ Errno Vfs::list_layers(Node& node) {
   Directory& directory = node.directory();
   const auto number = [&](std::string_view name) {
     const auto at = directory.names.find(name);
-    if (at != directory.names.end() && at->second.cookie == 0)
-      directory.set_cookie(*at, directory.next_layer_cookie++);
+    if (at != directory.names.end() && at->second.cookie == 0) directory.set_cookie(*at, directory.next_layer_cookie++);
   };
   for (const PackView view : std::vector(directory.packs)) {
     for (std::uint32_t index = view.range.first; index < view.range.last;) {

@@ -36,9 +36,9 @@ struct Directory {
   using Names = std::map<std::string, Entry, std::less<>>;
 
   // Cookies are what readdir continues from. They grow with each insertion and are never reused, so that a listing that
-  // goes on after entries were removed neither skips nor repeats one. 1 and 2 are "." and ".."; the layers' entries come
-  // next, numbered when they are listed (until then 0); created ones last. They stay small: telldir() of a 32-bit guest
-  // squeezes them into a long.
+  // goes on after entries were removed neither skips nor repeats one. 1 and 2 are "." and ".."; the layers' entries
+  // come next, numbered when they are listed (until then 0); created ones last. They stay small: telldir() of a 32-bit
+  // guest squeezes them into a long.
   static constexpr std::uint64_t kFirstLayerCookie = 3;
   static constexpr std::uint64_t kFirstCreatedCookie = std::uint64_t{1} << 20;
 

@@ -9,8 +9,8 @@ namespace {
 constexpr std::string_view kMagic = "HCPACK1\n";
 constexpr std::size_t kHeaderSize = 16;
 constexpr std::size_t kEntrySize = 32;
-constexpr std::uint32_t kMaxPath = 4095;         // inode numbers hold a prefix length in 12 bits…
-constexpr std::uint32_t kMaxCount = 1u << 24;    // …and an entry's index in 24
+constexpr std::uint32_t kMaxPath = 4095;       // inode numbers hold a prefix length in 12 bits…
+constexpr std::uint32_t kMaxCount = 1u << 24;  // …and an entry's index in 24
 
 bool well_formed(std::string_view path) {
   if (path.empty() || path.size() > kMaxPath || path.find('\0') != path.npos) return false;
@@ -49,8 +49,8 @@ Expected<void> Pack::check() const {
     if (i > 0 && path(i - 1) >= path(i))
       return fail("invalid_pack", "entry " + std::to_string(i) + " of the pack is out of order");
   }
-  // "a" and "a/b" need not be neighbours ("a-c" sorts between them), so each directory is looked up among the files: once,
-  // at the first path below it.
+  // "a" and "a/b" need not be neighbours ("a-c" sorts between them), so each directory is looked up among the files:
+  // once, at the first path below it.
   std::string_view previous;
   for (std::uint32_t i = 0; i < count_; ++i) {
     const std::string_view whole = path(i);

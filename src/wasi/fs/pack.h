@@ -1,8 +1,8 @@
 // A pack: many read-only files in one mapping (a language's standard library), found by binary search.
 //
 // A run costs about 50 µs in all and starts with a fresh file system, so nothing may be built for 1500 library files up
-// front. A pack is validated once per process; after that a lookup is a handful of string comparisons inside the mapping.
-// Directories are implied by the paths of the files.
+// front. A pack is validated once per process; after that a lookup is a handful of string comparisons inside the
+// mapping. Directories are implied by the paths of the files.
 //
 // Format, little-endian: "HCPACK1\n", u32 count, u32 reserved, then `count` entries sorted bytewise by path
 // { u64 path_offset, u32 path_length, u32 reserved, u64 data_offset, u64 size }, then the bytes they point to.
@@ -20,7 +20,8 @@ namespace hotcell::wasi {
 
 class Pack {
  public:
-  // The entries [first, last) whose paths start with the same `prefix` characters, the final slash included: a directory.
+  // The entries [first, last) whose paths start with the same `prefix` characters, the final slash included: a
+  // directory.
   struct Range {
     std::uint32_t first = 0;
     std::uint32_t last = 0;

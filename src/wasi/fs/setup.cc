@@ -1,4 +1,5 @@
-// What the caller puts into a file system before a program runs. Paths come from requests, so they are checked here too.
+// What the caller puts into a file system before a program runs. Paths come from requests, so they are checked here
+// too.
 #include "wasi/fs/node.h"
 #include "wasi/fs/vfs.h"
 

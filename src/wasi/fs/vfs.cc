@@ -15,7 +15,7 @@ namespace hotcell::wasi {
 namespace {
 constexpr std::uint32_t kMaxLinksOnPath = 40;
 constexpr std::uint64_t kDirectorySize = 4096;  // what most file systems say
-}
+}  // namespace
 
 NodeRef::NodeRef(Vfs& vfs, Node& node) : vfs_(&vfs), node_(&node), generation_(vfs.generation_) { ++node.opens; }
 
@@ -183,8 +183,7 @@ Errno Vfs::walk(At at, std::string_view path, Follow follow, Found& found) {
     if (!child) return child.error();
     Node* node = *child;
 
-    if (node && node->is_symlink() &&
-        (!last || follow == Follow::kYes || (slash && follow == Follow::kNo))) {
+    if (node && node->is_symlink() && (!last || follow == Follow::kYes || (slash && follow == Follow::kNo))) {
       if (++links > kMaxLinksOnPath) return Errno::kLoop;
       const std::string_view target = std::get_if<Symlink>(&node->body)->target;
       if (target.front() == '/') {

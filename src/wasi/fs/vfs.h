@@ -100,14 +100,14 @@ class Vfs {
  public:
   struct Options {
     std::uint64_t max_bytes = 100ull << 20;
-    std::uint64_t max_nodes = 65536;              // files, directories, links
-    std::uint64_t max_file_size = 16ull << 30;    // logical: holes are free, but sizes must stay sane
-    std::uint32_t max_depth = 256;                // of directories
-    std::uint32_t max_path = 4096;                // as PATH_MAX, in bytes
+    std::uint64_t max_nodes = 65536;            // files, directories, links
+    std::uint64_t max_file_size = 16ull << 30;  // logical: holes are free, but sizes must stay sane
+    std::uint32_t max_depth = 256;              // of directories
+    std::uint32_t max_path = 4096;              // as PATH_MAX, in bytes
     std::uint32_t max_name = 255;
-    std::uint32_t max_layer_nodes = 1u << 18;     // nodes that looking around in packs and host directories may create
-    bool read_only = false;                       // `fs_readonly`: every change by the guest is kRofs
-    bool writable_root = true;                    // false: only /workspace, /tmp and what the caller added
+    std::uint32_t max_layer_nodes = 1u << 18;  // nodes that looking around in packs and host directories may create
+    bool read_only = false;                    // `fs_readonly`: every change by the guest is kRofs
+    bool writable_root = true;                 // false: only /workspace, /tmp and what the caller added
   };
 
   Vfs();
@@ -128,8 +128,8 @@ class Vfs {
                           std::shared_ptr<const void> owner = nullptr);
   Expected<void> add_directory(std::string_view path);
   Expected<void> add_symlink(std::string_view path, std::string_view target);
-  // Several packs may be mounted in one place; the first one that knows a name wins, directories are merged. Mount packs
-  // before anything is added beneath them.
+  // Several packs may be mounted in one place; the first one that knows a name wins, directories are merged. Mount
+  // packs before anything is added beneath them.
   Expected<void> mount_pack(std::string_view path, const Pack& pack);
   Expected<void> mount_host(std::string_view path, std::shared_ptr<const HostDirectory> directory);
 
@@ -155,7 +155,8 @@ class Vfs {
     std::uint64_t number;
     FileType type;
   };
-  // The entry after `cookie` (0: the first one, which is "."); false at the end. The name is valid until the next change.
+  // The entry after `cookie` (0: the first one, which is "."); false at the end. The name is valid until the next
+  // change.
   Result<bool> next_entry(Node& directory, std::uint64_t cookie, DirectoryEntry& out);
 
   // ---- paths ----
@@ -174,9 +175,9 @@ class Vfs {
   struct Item {
     std::string path;  // absolute
     FileType type = FileType::kUnknown;
-    std::uint64_t size = 0;      // logical: cap what you read
-    std::string_view target;     // of a symbolic link
-    Node* node = nullptr;        // for read(); null when deleted. Valid until the next change or reset
+    std::uint64_t size = 0;   // logical: cap what you read
+    std::string_view target;  // of a symbolic link
+    Node* node = nullptr;     // for read(); null when deleted. Valid until the next change or reset
   };
   enum class Change { kCreated, kModified, kDeleted };
   struct Changed {
@@ -202,9 +203,9 @@ class Vfs {
   friend class NodeRef;
   // Where a path leads.
   struct Found {
-    Node* parent = nullptr;      // null when the path ends in ".", ".." or "/"
-    std::string_view name;       // in parent; valid as long as the path and the links on it
-    Node* node = nullptr;        // null when there is no such entry
+    Node* parent = nullptr;  // null when the path ends in ".", ".." or "/"
+    std::string_view name;   // in parent; valid as long as the path and the links on it
+    Node* node = nullptr;    // null when there is no such entry
     bool trailing_slash = false;
   };
   // A file of the caller's: identified by inode number, since a node's address may be used again.

@@ -40,8 +40,8 @@ inline constexpr std::uint64_t kSockShutdown = 1u << 28;
 inline constexpr std::uint64_t kSockAccept = 1u << 29;
 
 inline constexpr std::uint64_t kAll = (1u << 30) - 1;
-inline constexpr std::uint64_t kFile = kFdDatasync | kFdRead | kFdSeek | kFdFdstatSetFlags | kFdSync | kFdTell | kFdWrite |
-                                       kFdAdvise | kFdAllocate | kFdFilestatGet | kFdFilestatSetSize |
+inline constexpr std::uint64_t kFile = kFdDatasync | kFdRead | kFdSeek | kFdFdstatSetFlags | kFdSync | kFdTell |
+                                       kFdWrite | kFdAdvise | kFdAllocate | kFdFilestatGet | kFdFilestatSetSize |
                                        kFdFilestatSetTimes | kPollFdReadwrite;
 // A directory can't be read, written or positioned: isatty() of wasi-libc and others look at these bits.
 inline constexpr std::uint64_t kDirectory =

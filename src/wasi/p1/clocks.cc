@@ -24,8 +24,8 @@ void Host::start_clocks() {
   host_cpu_ns_.reset();
 }
 
-// The kernel takes a microsecond to tell a thread's processor time, which is too much for every start. So what had passed
-// when the guest first asks is taken for processor time, but for what it slept; from then on the kernel counts.
+// The kernel takes a microsecond to tell a thread's processor time, which is too much for every start. So what had
+// passed when the guest first asks is taken for processor time, but for what it slept; from then on the kernel counts.
 Host::U64 Host::processor_time() {
   const U64 now = host_clock(CLOCK_THREAD_CPUTIME_ID);
   if (!host_cpu_ns_) host_cpu_ns_ = now - (host_clock(CLOCK_MONOTONIC) - host_monotonic_ns_ - slept_ns_);
@@ -35,17 +35,22 @@ Host::U64 Host::processor_time() {
 Host::U64 Host::peek_clock(abi::Clock clock) const {
   if (virtual_time()) {
     switch (clock) {
-      case abi::Clock::kRealtime: return add(config_.realtime_start_ns, virtual_ns_);
-      case abi::Clock::kMonotonic: return add(config_.monotonic_start_ns, virtual_ns_);
-      default: return virtual_ns_ - slept_ns_;
+      case abi::Clock::kRealtime:
+        return add(config_.realtime_start_ns, virtual_ns_);
+      case abi::Clock::kMonotonic:
+        return add(config_.monotonic_start_ns, virtual_ns_);
+      default:
+        return virtual_ns_ - slept_ns_;
     }
   }
   switch (clock) {
-    case abi::Clock::kRealtime: return host_clock(CLOCK_REALTIME);
+    case abi::Clock::kRealtime:
+      return host_clock(CLOCK_REALTIME);
     // Counted from the start of the run: the machine's uptime is nobody's business.
     case abi::Clock::kMonotonic:
       return add(config_.monotonic_start_ns, host_clock(CLOCK_MONOTONIC) - host_monotonic_ns_);
-    default: return 0;
+    default:
+      return 0;
   }
 }
 

@@ -88,13 +88,21 @@ Errno Host::fd_read(Memory memory, U32 fd, U32 iovs, U32 count, U32 out) {
   Descriptor* descriptor = find(fd);
   if (!descriptor) return Errno::kBadf;
   switch (descriptor->kind) {
-    case Kind::kFile: return read_at(memory, *descriptor, iovs, count, descriptor->offset, out);
-    case Kind::kDirectory: return Errno::kIsdir;
-    case Kind::kStdin: break;
-    default: return Errno::kBadf;
+    case Kind::kFile:
+      return read_at(memory, *descriptor, iovs, count, descriptor->offset, out);
+    case Kind::kDirectory:
+      return Errno::kIsdir;
+    case Kind::kStdin:
+      break;
+    default:
+      return Errno::kBadf;
   }
   if ((descriptor->rights_base & abi::rights::kFdRead) == 0) return Errno::kBadf;
+  bool waited = false;
   return transfer(memory, iovs, count, out, [&](std::span<std::byte> buffer) -> Result<std::size_t> {
+    // Waits once at most: what is there is handed out, as a read from a pipe does.
+    if (!waited && !buffer.empty() && !fill_stdin()) return fail_with(Errno::kIntr);
+    waited = true;
     const std::size_t taken = std::min(buffer.size(), config_.stdin_bytes.size() - stdin_position_);
     if (taken > 0) std::memcpy(buffer.data(), config_.stdin_bytes.data() + stdin_position_, taken);
     stdin_position_ += taken;
@@ -102,12 +110,26 @@ Errno Host::fd_read(Memory memory, U32 fd, U32 iovs, U32 count, U32 out) {
   });
 }
 
+bool Host::fill_stdin() {
+  if (stdin_position_ < config_.stdin_bytes.size() || !config_.more_input) return true;
+  const auto more = config_.more_input->more();
+  if (!more) {
+    stop_ = Stop::kInterrupted;
+    return false;
+  }
+  config_.stdin_bytes = *more;
+  stdin_position_ = 0;
+  if (more->empty()) config_.more_input = nullptr;  // the end is the end, however often it is asked for
+  return true;
+}
+
 Errno Host::fd_write(Memory memory, U32 fd, U32 iovs, U32 count, U32 out) {
   Descriptor* descriptor = find(fd);
   if (!descriptor) return Errno::kBadf;
   if (descriptor->kind == Kind::kFile) {
     U64& offset = descriptor->offset;
-    if ((descriptor->flags & abi::fdflags::kAppend) == 0) return write_at(memory, *descriptor, iovs, count, offset, out);
+    if ((descriptor->flags & abi::fdflags::kAppend) == 0)
+      return write_at(memory, *descriptor, iovs, count, offset, out);
     offset = config_.fs->size(*descriptor->node);
     return write_at(memory, *descriptor, iovs, count, offset, out);
   }
@@ -144,12 +166,16 @@ Errno Host::fd_seek(Memory memory, U32 fd, U64 offset, U32 whence, U32 out) {
   if (!memory.has(out, sizeof(U64))) return Errno::kFault;
   std::int64_t from = 0;
   switch (whence) {
-    case static_cast<U32>(abi::Whence::kSet): break;
-    case static_cast<U32>(abi::Whence::kCurrent): from = static_cast<std::int64_t>(descriptor.offset); break;
+    case static_cast<U32>(abi::Whence::kSet):
+      break;
+    case static_cast<U32>(abi::Whence::kCurrent):
+      from = static_cast<std::int64_t>(descriptor.offset);
+      break;
     case static_cast<U32>(abi::Whence::kEnd):
       from = static_cast<std::int64_t>(config_.fs->size(*descriptor.node));
       break;
-    default: return Errno::kInval;
+    default:
+      return Errno::kInval;
   }
   std::int64_t position = 0;
   if (__builtin_add_overflow(from, static_cast<std::int64_t>(offset), &position)) return Errno::kOverflow;
@@ -276,8 +302,7 @@ Result<FileTimes> Host::times(U64 atim, U64 mtim, U32 flags) {
   const auto what = [flags](U32 value, U32 now) {
     return (flags & value) != 0 ? What::kValue : (flags & now) != 0 ? What::kNow : What::kKeep;
   };
-  return FileTimes{
-      .atim_what = what(kAtim, kAtimNow), .mtim_what = what(kMtim, kMtimNow), .atim = atim, .mtim = mtim};
+  return FileTimes{.atim_what = what(kAtim, kAtimNow), .mtim_what = what(kMtim, kMtimNow), .atim = atim, .mtim = mtim};
 }
 
 Errno Host::fd_filestat_set_times(Memory, U32 fd, U64 atim, U64 mtim, U32 flags) {

@@ -17,9 +17,7 @@ struct GuestMemory {
   std::uint64_t size = 0;
 
   // 64-bit sums of 32-bit values can't overflow. A zero length is in range up to and including the end.
-  bool has(std::uint32_t pointer, std::uint64_t length) const {
-    return length <= size && pointer <= size - length;
-  }
+  bool has(std::uint32_t pointer, std::uint64_t length) const { return length <= size && pointer <= size - length; }
   Result<std::span<std::byte>> bytes(std::uint32_t pointer, std::uint32_t length) const {
     if (!has(pointer, length)) return fail_with(Errno::kFault);
     return std::span(base + pointer, length);

@@ -43,7 +43,8 @@ Expected<void> Host::start(const HostConfig& config) {
   for (const Preopen& preopen : config.preopens) {
     auto node = config.fs->find(preopen.path);
     if (!node || config.fs->type(**node) != FileType::kDirectory)
-      return fail("invalid_path", "'" + std::string(preopen.path) + "' can't be opened for the program: not a directory");
+      return fail("invalid_path",
+                  "'" + std::string(preopen.path) + "' can't be opened for the program: not a directory");
     config.fs->pin(**node);
     Node* top = node->get();
     descriptors_.push_back({.kind = Kind::kDirectory,
@@ -84,7 +85,9 @@ Errno Host::put_strings(const Memory& memory, std::span<const std::string> strin
   return Errno::kSuccess;
 }
 
-Errno Host::args_get(Memory memory, U32 argv, U32 argv_buf) { return put_strings(memory, config_.args, argv, argv_buf); }
+Errno Host::args_get(Memory memory, U32 argv, U32 argv_buf) {
+  return put_strings(memory, config_.args, argv, argv_buf);
+}
 
 Errno Host::args_sizes_get(Memory memory, U32 count, U32 size) { return put_sizes(memory, config_.args, count, size); }
 

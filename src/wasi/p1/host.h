@@ -37,6 +37,14 @@ class Sleeper {
   virtual Result sleep_until(std::uint64_t monotonic_ns) = 0;
 };
 
+// Standard input that arrives while the guest runs.
+class InputSource {
+ public:
+  virtual ~InputSource() = default;
+  // Waits for the next bytes, which stay valid until the next call; none at the end of input. nullopt: the run must end.
+  virtual std::optional<std::span<const std::byte>> more() = 0;
+};
+
 struct Preopen {
   std::string_view name = "/";  // what the guest calls it
   std::string_view path = "/";  // where it is in the Vfs
@@ -47,6 +55,7 @@ struct HostConfig {
   std::span<const std::string> args;
   std::span<const std::string> env;  // "KEY=value"
   std::span<const std::byte> stdin_bytes;
+  InputSource* more_input = nullptr;  // what comes after stdin_bytes; null: nothing
   OutputSink* output = nullptr;  // null: output is dropped
   Vfs* fs = nullptr;             // null: no files, no preopened directories
   std::span<const Preopen> preopens = kDefaultPreopens;
@@ -103,7 +112,6 @@ class Host final : private FileClock {
   std::uint32_t code() const { return code_; }
   // What CLOCK_MONOTONIC shows now, for the next run of a session.
   std::uint64_t monotonic_ns() const;
-  std::size_t stdin_consumed() const { return stdin_position_; }
   // Counts asked-for things that this host can never do (sockets): routing looks at it.
   std::uint32_t socket_calls() const { return socket_calls_; }
 
@@ -142,7 +150,8 @@ class Host final : private FileClock {
   Errno path_create_directory(Memory, U32 fd, U32 path, U32 length);
   Errno path_filestat_get(Memory, U32 fd, U32 flags, U32 path, U32 length, U32 out);
   Errno path_filestat_set_times(Memory, U32 fd, U32 flags, U32 path, U32 length, U64 atim, U64 mtim, U32 times);
-  Errno path_link(Memory, U32 old_fd, U32 flags, U32 old_path, U32 old_length, U32 new_fd, U32 new_path, U32 new_length);
+  Errno path_link(Memory, U32 old_fd, U32 flags, U32 old_path, U32 old_length, U32 new_fd, U32 new_path,
+                  U32 new_length);
   Errno path_open(Memory, U32 fd, U32 lookup, U32 path, U32 length, U32 oflags, U64 base, U64 inheriting, U32 flags,
                   U32 out);
   Errno path_readlink(Memory, U32 fd, U32 path, U32 length, U32 buffer, U32 buffer_length, U32 out);
@@ -203,6 +212,8 @@ class Host final : private FileClock {
   Result<U64> read_clock(U32 clock);
   U64 peek_clock(abi::Clock clock) const;  // all but processor time in real time
   U64 processor_time();
+  // Makes sure that there is standard input to read, unless it is at its end. False: the run must stop.
+  bool fill_stdin();
   // False: the run must stop.
   bool sleep_until_monotonic(U64 guest_ns);
   std::uint64_t file_time_ns() override;
@@ -211,9 +222,9 @@ class Host final : private FileClock {
   std::vector<Descriptor> descriptors_;
   std::size_t stdin_position_ = 0;
   Random random_;
-  U64 virtual_ns_ = 0;         // passed since the start, in virtual time
-  U64 slept_ns_ = 0;           // in real or virtual time
-  U64 host_monotonic_ns_ = 0;  // at the start
+  U64 virtual_ns_ = 0;              // passed since the start, in virtual time
+  U64 slept_ns_ = 0;                // in real or virtual time
+  U64 host_monotonic_ns_ = 0;       // at the start
   std::optional<U64> host_cpu_ns_;  // what CLOCK_THREAD_CPUTIME_ID would have shown at the start
   Stop stop_ = Stop::kNone;
   std::uint32_t code_ = 0;

@@ -104,8 +104,7 @@ Errno Host::path_link(Memory memory, U32 old_fd, U32 flags, U32 old_path, U32 ol
   return config_.fs->link(from->at, from->path, flags != 0, to->at, to->path);
 }
 
-Errno Host::path_rename(Memory memory, U32 fd, U32 old_path, U32 old_length, U32 new_fd, U32 new_path,
-                        U32 new_length) {
+Errno Host::path_rename(Memory memory, U32 fd, U32 old_path, U32 old_length, U32 new_fd, U32 new_path, U32 new_length) {
   const auto from = place(memory, fd, old_path, old_length);
   if (!from) return from.error();
   const auto to = place(memory, new_fd, new_path, new_length);

@@ -39,7 +39,8 @@ abi::Event Host::descriptor_event(const abi::Subscription& subscription) {
     event.nbytes = 65536;
   } else if (descriptor->kind == Kind::kStdin) {
     event.nbytes = config_.stdin_bytes.size() - stdin_position_;
-    if (event.nbytes == 0) event.flags = abi::kHangup;
+    // Readable without waiting: a read would say that more is to come, or that this is the end.
+    if (event.nbytes == 0 && !config_.more_input) event.flags = abi::kHangup;
   } else {
     const U64 size = config_.fs->size(*descriptor->node);
     event.nbytes = size - std::min(size, descriptor->offset);

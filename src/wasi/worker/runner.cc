@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "wasi/worker/glob.h"
+#include "wasi/worker/remote_directory.h"
 
 namespace hotcell::wasi {
 namespace {
@@ -92,8 +93,8 @@ class StopAtOnce final : public OnStrike {
   const StopClock& clock_;
 };
 
-Runner::Runner(Engine& engine, const Image* image, StopClock& clock, Stream stream)
-    : engine_(engine), image_(image), clock_(clock), stream_(std::move(stream)) {
+Runner::Runner(Engine& engine, const Image* image, StopClock& clock, Channel& channel)
+    : engine_(engine), image_(image), clock_(clock), channel_(channel) {
   run_.host = &host_;
 }
 
@@ -123,6 +124,10 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
     auto added = file.directory ? files_.add_directory(file.path) : files_.add_file(file.path, as_bytes(file.content));
     if (!added) return fail("invalid_field", "cannot give the program " + std::string(file.path) + ": " + added.error().message);
   }
+  for (std::size_t i = 0; i < order.host_dirs.size(); ++i)
+    if (auto mounted = files_.mount_host(order.host_dirs[i], std::make_shared<RemoteDirectory>(channel_, static_cast<std::uint8_t>(i)));
+        !mounted)
+      return mounted;
   if (language)
     if (auto added = files_.add_file("/workspace/main.py", as_bytes(order.code)); !added)
       return fail("invalid_field", "the program itself is /workspace/main.py: no other file can have this name");
@@ -133,12 +138,14 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
   err_.clear(order.output_bytes);
   live_ = order.stream;
   live_left_[0] = live_left_[1] = order.output_bytes;
-  soft_sleep_ = language;
+  enough_strikes_ = language ? 2 : 1;
+  input_owed_ = false;
 
   HostConfig config;
   config.args = args_;
   config.env = env_;
   config.stdin_bytes = as_bytes(order.stdin_bytes);
+  if (order.live_input) config.more_input = this;
   config.output = this;
   config.fs = &files_;
   config.allow_clock = order.allow_clock;
@@ -276,6 +283,7 @@ void Runner::finish(const Order& order, const CallOutcome& outcome, Report& repo
   keep(out_, report.out);
   keep(err_, report.err);
   if (order.collect_changed || !order.collect.empty()) collect(order, report);
+  if (input_owed_) report.recycle = true;  // the answer may still come, and must not meet the next order
   host_.finish();
 }
 
@@ -329,16 +337,32 @@ Errno Runner::write(int stream, std::span<const std::byte> bytes) {
     auto& left = live_left_[stream - 1];
     const auto now = text.substr(0, left);
     left -= now.size();
-    if (!now.empty()) stream_(stream, now);
+    if (!now.empty()) {
+      std::string frame(1, static_cast<char>(stream));
+      frame += now;
+      (void)channel_.send(FrameType::output, frame);  // an engine that is gone is noticed by the next receive()
+    }
   }
   return Errno::kSuccess;
 }
 
 Sleeper::Result Runner::sleep_until(std::uint64_t monotonic_ns) {
-  const int enough = soft_sleep_ ? 2 : 1;
   // A language that was asked to stop must get back to its own code to notice: its sleeps are over.
   if (clock_.strikes() == 0) clock_.sleep_until(monotonic_ns);
-  return clock_.strikes() >= enough ? Result::kStop : Result::kElapsed;
+  return clock_.strikes() >= enough_strikes_ ? Result::kStop : Result::kElapsed;
+}
+
+std::optional<std::span<const std::byte>> Runner::more() {
+  if (!input_owed_ && !channel_.send(FrameType::want_input, "")) return std::nullopt;
+  input_owed_ = true;
+  while (!clock_.wait_readable(channel_.fd()))
+    if (clock_.strikes() >= enough_strikes_) return std::nullopt;
+    else if (clock_.strikes() > 0) return std::span<const std::byte>();  // back to its own code, to notice
+  auto frame = channel_.receive(Deadline::after(kAnswerTime));
+  if (!frame || frame->type != FrameType::input) return std::nullopt;
+  input_owed_ = false;
+  input_ = frame->payload;
+  return as_bytes(input_);
 }
 
 }  // namespace hotcell::wasi

@@ -4,7 +4,6 @@
 // returns is complete: the cell is clean again (or the report says that this worker must be replaced).
 #pragma once
 #include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,11 +18,10 @@
 
 namespace hotcell::wasi {
 
-class Runner final : private OutputSink, private Sleeper {
+class Runner final : private OutputSink, private Sleeper, private InputSource {
  public:
-  using Stream = std::function<void(int stream, std::string_view bytes)>;
-  // `image` may be null: a worker for modules only.
-  Runner(Engine& engine, const Image* image, StopClock& clock, Stream stream);
+  // `image` may be null: a worker for modules only. Output, questions and input go over the channel while a program runs.
+  Runner(Engine& engine, const Image* image, StopClock& clock, Channel& channel);
 
   // `module` holds the compiled code when the order names no image.
   Report run(const Order& order, int module_fd);
@@ -44,11 +42,12 @@ class Runner final : private OutputSink, private Sleeper {
 
   Errno write(int stream, std::span<const std::byte> bytes) override;
   Result sleep_until(std::uint64_t monotonic_ns) override;
+  std::optional<std::span<const std::byte>> more() override;
 
   Engine& engine_;
   const Image* image_;
   StopClock& clock_;
-  Stream stream_;
+  Channel& channel_;
 
   Host host_;
   Vfs files_;
@@ -62,7 +61,9 @@ class Runner final : private OutputSink, private Sleeper {
   OutputBuffer out_{0}, err_{0};
   bool live_ = false;
   std::uint64_t live_left_[2] = {};
-  bool soft_sleep_ = false;
+  int enough_strikes_ = 1;     // a language may tidy up after the first
+  std::string input_;
+  bool input_owed_ = false;    // asked for, and not here when the run ended
 };
 
 }  // namespace hotcell::wasi

@@ -52,14 +52,9 @@ Expected<std::vector<std::uint8_t>> compile(Engine& engine, std::string_view pay
 }  // namespace
 
 void serve_programs(Engine& engine, const Image* image, Channel channel, std::uint32_t uid) {
-  Channel* out = &channel;
   auto clock = StopClock::install(engine);
   if (!clock) give_up(channel, clock.error());
-  Runner runner(engine, image, *clock, [out](int stream, std::string_view bytes) {
-    std::string frame(1, static_cast<char>(stream));
-    frame += bytes;
-    (void)out->send(FrameType::output, frame);  // an engine that is gone is noticed by the next receive()
-  });
+  Runner runner(engine, image, *clock, channel);
   // The cell opens this process's pagemap, which the jail forbids.
   if (auto ready = runner.prepare(); !ready) give_up(channel, ready.error());
   std::vector<int> keep = {channel.fd()};

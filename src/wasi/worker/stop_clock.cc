@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -37,6 +38,25 @@ void set(timer_t timer, std::chrono::nanoseconds after) {
   spec.it_value = to_timespec(after);
   timer_settime(timer, 0, &spec, nullptr);
 }
+
+// Our signals stay blocked between looking at the clock and going to sleep, and come in only while asleep: one that came in
+// between would otherwise be slept through.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (const int signal : {kWallSignal, kCpuSignal, kCancelSignal}) sigaddset(&ours, signal);
+    sigprocmask(SIG_BLOCK, &ours, &before_);
+  }
+  ~BlockedSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+  const sigset_t& before() const { return before_; }
+
+ private:
+  sigset_t before_;
+};
 
 }  // namespace
 
@@ -90,29 +110,30 @@ void StopClock::disarm() {
 StopClock::Reason StopClock::reason() const { return static_cast<Reason>(g_reason.load()); }
 int StopClock::strikes() const { return g_strikes.load(); }
 
-bool StopClock::sleep_until(std::uint64_t monotonic_ns) {
-  // The signals stay blocked between looking and sleeping: one that came in between would otherwise be slept through.
-  sigset_t ours, before;
-  sigemptyset(&ours);
-  for (const int signal : {kWallSignal, kCpuSignal, kCancelSignal}) sigaddset(&ours, signal);
-  sigprocmask(SIG_BLOCK, &ours, &before);
+bool StopClock::wait_readable(int fd) {
+  const BlockedSignals blocked;
   const int seen = strikes();
-  bool reached = false;
+  while (strikes() == seen) {
+    pollfd wait{fd, POLLIN, 0};
+    if (ppoll(&wait, 1, nullptr, &blocked.before()) > 0) return true;
+  }
+  return false;
+}
+
+bool StopClock::sleep_until(std::uint64_t monotonic_ns) {
+  const BlockedSignals blocked;
+  const int seen = strikes();
   while (strikes() == seen) {
     timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     const auto now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
-    if (now_ns >= monotonic_ns) {
-      reached = true;
-      break;
-    }
+    if (now_ns >= monotonic_ns) return true;
     // At most an hour at a time: the deadline's signal ends it long before.
     const auto left = std::min<std::uint64_t>(monotonic_ns - now_ns, 3600ull * 1'000'000'000u);
     const timespec wait = to_timespec(std::chrono::nanoseconds(left));
-    ppoll(nullptr, 0, &wait, &before);
+    ppoll(nullptr, 0, &wait, &blocked.before());
   }
-  sigprocmask(SIG_SETMASK, &before, nullptr);
-  return reached;
+  return false;
 }
 
 }  // namespace hotcell::wasi

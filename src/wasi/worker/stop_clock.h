@@ -35,6 +35,9 @@ class StopClock {
   // How often the clock has struck since arm(): 1 asks for a soft stop, 2 and more for a hard one.
   int strikes() const;
 
+  // Waits until the descriptor is readable; false when the clock struck first.
+  bool wait_readable(int fd);
+
   // Sleeps until the monotonic time is reached or a signal of ours arrives; true when the time was reached.
   bool sleep_until(std::uint64_t monotonic_ns);
 
