@@ -1,9 +1,44 @@
 #include "cli/cli.h"
 
+#include <algorithm>
+
 #include "cli/commands.h"
 #include "cli/terminal.h"
+#include "protocol/nearest.h"
 
 namespace hotcell::cli {
+
+namespace {
+
+std::string lower_first(std::string text) {
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  return text;
+}
+
+// Which known flag or command the first unknown word may have meant.
+std::string hint_for(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> names;
+  const CLI::App* command = &app;
+  for (const auto* sub : app.get_subcommands()) command = sub;
+  for (const auto* level : {&app, command})
+    for (const auto* option : level->get_options())
+      for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  if (command == &app)
+    for (const auto* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word(argv[i]);
+    if (word == "--") break;
+    const auto name = word.substr(0, word.find('='));
+    const bool flag = name.starts_with("--");
+    if ((!flag && command != &app) || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const auto near = protocol::nearest(name, known);
+    if (!near.empty()) return "did you mean " + std::string(near) + "?";
+  }
+  return "see hotcell " + (command == &app ? std::string() : command->get_name() + " ") + "--help";
+}
+
+}  // namespace
 
 int run_cli(int argc, char** argv) {
   CLI::App app("hotcell runs code where it can do no harm, and says what became of it.", "hotcell");
@@ -18,15 +53,17 @@ int run_cli(int argc, char** argv) {
 
   Commands commands;
   commands.settings = [&] { return load_settings(config); };
+  commands.verbose = [&] { return level == "info" || level == "debug"; };
   add_run(app, commands);
   add_wasm(app, commands);
   add_bench(app, commands);
   add_images(app, commands);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& error) {
+    return app.exit(error);
   } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);
-    return status == 0 ? 0 : kRefused;
+    return complain({"invalid_field", lower_first(error.what()), hint_for(app, argc, argv)});
   }
   return commands.action ? commands.action() : kRefused;
 }

@@ -181,6 +181,30 @@ Expected<void> write_files(const Outcome& outcome, const fs::path& folder) {
 
 }  // namespace
 
+namespace {
+
+// An interpreter of the user's own: a module that is given the program as a file (the seeds' python_wasi_runner).
+Expected<Request> with_interpreter(const ProgramFlags& flags, const Settings& settings, std::string code) {
+  Request request;
+  request.language = Language::wasm;
+  auto bytes = read_file(flags.interpreter, kMaxProgram);
+  if (!bytes) {
+    bytes.error().message = "the Python interpreter module is not there: " + bytes.error().message;
+    bytes.error().hint = "see --interpreter and PYTHON_WASI_WASM_PATH";
+    return std::unexpected(bytes.error());
+  }
+  request.wasm.emplace().bytes = std::move(*bytes);
+  if (auto filled = fill_common(request, flags, settings, true); !filled) return std::unexpected(filled.error());
+  InputFile program;
+  program.path = "/workspace/main.py";
+  program.content = std::move(code);
+  request.files.push_back(std::move(program));
+  request.args.insert(request.args.begin(), {"python", "/workspace/main.py"});
+  return request;
+}
+
+}  // namespace
+
 void add_limit_flags(CLI::App& command, ProgramFlags& flags) {
   command.add_option("--engine", flags.engine, "auto, wasi or docker")->type_name("ENGINE");
   command.add_option("--timeout", flags.timeout, "stop the program after this many seconds")->type_name("SECONDS");
@@ -235,6 +259,7 @@ Expected<Request> program_request(const ProgramFlags& flags, const Settings& set
   auto language = language_of(flags, *request.code);
   if (!language) return std::unexpected(language.error());
   request.language = *language;
+  if (!flags.interpreter.empty() && request.language == Language::python) return with_interpreter(flags, settings, std::move(*request.code));
   if (auto filled = fill_common(request, flags, settings, false); !filled) return std::unexpected(filled.error());
   return request;
 }
@@ -272,6 +297,10 @@ int run_and_print(const Request& request, const ProgramFlags& flags, const Setti
     // What the program could not say itself. An exception has printed its own traceback.
     if (done.failure && done.failure->kind != "exception") complain(Error{done.failure->code, done.failure->message, done.failure->hint});
   }
+  if (flags.verbose)
+    std::fprintf(stderr, "hotcell: %s after %.1f ms (%.1f ms CPU, %.1f MiB, %s start, %s)\n", std::string(name_of(done.status)).c_str(),
+                 done.usage.wall_seconds * 1e3, done.usage.cpu_seconds * 1e3,
+                 static_cast<double>(done.usage.memory_peak_bytes) / 1048576, done.engine.start.c_str(), done.engine.version.c_str());
   if (!flags.out.empty())
     if (auto written = write_files(done, flags.out); !written) return complain(written.error());
   return exit_status_of(done);

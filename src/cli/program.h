@@ -21,6 +21,7 @@ struct ProgramFlags {
   std::optional<std::uint64_t> max_output, fuel, seed;
   std::string out;
   bool json = false;
+  bool verbose = false;  // say how it went, on stderr
 };
 
 void add_limit_flags(CLI::App& command, ProgramFlags& flags);

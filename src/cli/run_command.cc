@@ -12,6 +12,8 @@ void add_run(CLI::App& app, Commands& commands) {
   command->positionals_at_end(false);
   command->add_option("-l,--language", flags->language, "python, javascript or bash; else from extension or shebang")->type_name("LANGUAGE");
   auto* code = command->add_option("-c,--code", flags->code, "the program itself")->type_name("CODE");
+  command->add_option("--interpreter", flags->interpreter, "run Python with this interpreter module instead of the built-in one")
+      ->type_name("WASM")->envname("PYTHON_WASI_WASM_PATH");
   command->add_option("file", flags->file, "the program's file, or - for standard input");
   command->add_option("args", flags->args, "arguments for the program, after --");
   add_limit_flags(*command, *flags);
@@ -23,6 +25,7 @@ void add_run(CLI::App& app, Commands& commands) {
       if (flags->has_code && !flags->file.empty()) flags->args.insert(flags->args.begin(), std::exchange(flags->file, {}));
       if (!flags->has_code && flags->file.empty())
         return complain({"invalid_field", "there is no program to run", "give a file, - for standard input, or -c CODE"});
+      flags->verbose = commands.verbose();
       auto settings = commands.settings();
       if (!settings) return complain(settings.error());
       auto request = program_request(*flags, *settings);
@@ -41,6 +44,7 @@ void add_wasm(CLI::App& app, Commands& commands) {
   add_file_flags(*command, *flags);
   command->callback([&commands, flags] {
     commands.action = [&commands, flags]() -> int {
+      flags->verbose = commands.verbose();
       auto settings = commands.settings();
       if (!settings) return complain(settings.error());
       auto request = module_request(*flags, *settings);

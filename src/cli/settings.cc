@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -144,6 +145,12 @@ Expected<void> read_file_into(Settings& settings, const fs::path& path) {
   }
 }
 
+std::string plain(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", number);
+  return text;
+}
+
 template <class T>
 Expected<void> from_environment(const char* name, T& target, double least, double most, double scale = 1) {
   const auto text = environment(name);
@@ -151,8 +158,8 @@ Expected<void> from_environment(const char* name, T& target, double least, doubl
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
-    return fail("invalid_config", "the environment variable " + std::string(name) + " must be a number from " +
-                                      std::to_string(least) + " to " + std::to_string(most) + ", not \"" + text + "\"");
+    return fail("invalid_config", "the environment variable " + std::string(name) + " must be a number from " + plain(least) +
+                                      " to " + plain(most) + ", not \"" + text + "\"");
   target = static_cast<T>(value * scale);
   return {};
 }

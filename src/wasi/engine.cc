@@ -27,6 +27,9 @@ namespace fs = std::filesystem;
 
 // After a run's time is over its worker has this long to stop the program and to answer, or it is killed.
 constexpr std::chrono::seconds kReportMargin{3};
+// A worker that is well reads what it is sent at once; one that does not must not hold up its engine.
+constexpr std::chrono::seconds kSendTime{10};
+constexpr double kLongestRun = 86400;
 // How long a request may wait for a worker beyond its own timeout, unless it says.
 constexpr double kQueueAllowance = 30;
 constexpr std::size_t kModulesInMemory = 16;
@@ -50,6 +53,10 @@ std::unexpected<Error> unsupported(const std::string& field, const std::string& 
 
 // A field that this engine cannot honour is refused, never ignored.
 Expected<void> check_supported(const Request& request) {
+  const auto possible = [](double seconds) { return seconds > 0 && seconds <= kLongestRun; };  // no NaN either
+  if (!possible(request.timeout_seconds)) return fail("invalid_field", "timeout_seconds must be above 0 and at most 86400");
+  if (request.limits.cpu_seconds && !possible(*request.limits.cpu_seconds))
+    return fail("invalid_field", "limits.cpu_seconds must be above 0 and at most 86400");
   if (request.argv) return unsupported("argv", "it has no other programs to start", "use engine docker");
   if (request.session_id) return unsupported("session_id", "sessions are not there yet");
   if (request.network.mode != NetworkMode::none)
@@ -247,15 +254,17 @@ bool WasiEngine::State::answer(Channel& channel, std::string_view payload) const
         out.error = static_cast<std::uint16_t>(names.error());
       break;
   }
-  return channel.send(FrameType::host_answer, out.encode(), file ? std::vector<int>{file.get()} : std::vector<int>{}).has_value();
+  return channel.send(FrameType::host_answer, out.encode(), file ? std::vector<int>{file.get()} : std::vector<int>{},
+                      Deadline::after(kSendTime))
+      .has_value();
 }
 
 Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order,
                                    const std::vector<int>& descriptors, const Request& request, const protocol::Limits& limits,
                                    OutputSink* sink, const StopToken* stop, bool& never_ran) {
   never_ran = false;
-  if (auto sent = worker->channel.send(FrameType::order, order, descriptors); !sent) {
-    never_ran = true;  // it died while it was idle: nothing has happened yet
+  if (auto sent = worker->channel.send(FrameType::order, order, descriptors, Deadline::after(kSendTime)); !sent) {
+    never_ran = true;  // it died while it was idle, or does not listen: nothing has happened yet
     pool.discard(std::move(worker));
     return worker_lost("it was gone before the program started");
   }
@@ -263,14 +272,21 @@ Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, c
   int stop_fd = stop ? stop->fd() : -1;
   bool cancelled = false;
   bool wants_input = false;
+  const std::uint64_t most_output = *limits.output_bytes;
+  std::uint64_t shown[2] = {};  // of each stream
+  // All that a report may hold, with room for paths: a worker cannot make us keep more.
+  const auto cap = std::min<std::uint64_t>(
+      kMaxFrame, 2 * most_output + 3 * *limits.result_bytes + *limits.files_bytes + (request.collect.max_files + 16ull) * (64u << 10));
   for (;;) {
     if (wants_input && wait_for_input(sink->input_fd(), worker->channel.fd(), stop_fd, deadline)) {
       char bytes[65536];
       const ssize_t got = read(sink->input_fd(), bytes, sizeof bytes);
       wants_input = false;
-      (void)worker->channel.send(FrameType::input, {bytes, static_cast<std::size_t>(std::max<ssize_t>(got, 0))});
+      (void)worker->channel.send(FrameType::input, {bytes, static_cast<std::size_t>(std::max<ssize_t>(got, 0))}, {},
+                                 Deadline::after(kSendTime));
     }
-    auto frame = worker->channel.receive(deadline, stop_fd);
+    auto frame = worker->channel.receive(deadline, stop_fd, cap);
+    if (frame && frame->type != FrameType::report && deadline.passed()) frame = fail("deadline", "it sends for ever");
     if (frame && frame->type == FrameType::want_input && sink && !wants_input) {
       wants_input = true;
       continue;
@@ -286,7 +302,9 @@ Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, c
     }
     if (frame && frame->type == FrameType::output && frame->payload.size() > 1) {
       const auto bytes = frame->payload.substr(1);
-      if (sink) sink->output(frame->payload[0] == 1 ? Stream::out : Stream::err, {bytes.data(), bytes.size()});
+      const bool is_out = frame->payload[0] == 1;
+      shown[is_out ? 0 : 1] += bytes.size();
+      if (sink && shown[is_out ? 0 : 1] <= most_output) sink->output(is_out ? Stream::out : Stream::err, {bytes.data(), bytes.size()});
       continue;
     }
     std::optional<Report> report;
@@ -346,7 +364,8 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
   std::string module_key;
   std::shared_ptr<Fd> code;
   if (request.language == Language::wasm) {
-    if (!request.wasm || request.wasm->bytes.empty()) return fail("invalid_field", "there is no module in the request");
+    if (!request.wasm) return fail("invalid_field", "there is no module in the request");
+    if (request.wasm->blob || request.wasm->name) return unsupported("wasm", "send the module itself; stored modules are not there yet");
     auto found = state_->module_code(request, *limits, module_key, deadline);
     if (!found) {
       const auto& code_of = found.error().code;
@@ -360,6 +379,7 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
     code = std::move(*found);
     order.module_key = module_key;
   } else {
+    if (!request.code) return fail("invalid_field", "there is no program in the request");
     order.image = name_of(request.language);
     order.code = *request.code;
   }
@@ -453,7 +473,7 @@ Expected<void> WasiEngine::warm(const std::string& image, unsigned workers) {
     }
     // Twice: the first run copies its pages, the second one finds them copied.
     for (int run = 0; run < 2; ++run) {
-      auto sent = (*worker)->channel.send(FrameType::order, bytes);
+      auto sent = (*worker)->channel.send(FrameType::order, bytes, {}, Deadline::after(kSendTime));
       auto frame = (*worker)->channel.receive(Deadline::after_seconds(20));
       if (!sent || !frame) result = fail("internal", "a worker could not be warmed up");
     }

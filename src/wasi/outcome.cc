@@ -41,10 +41,11 @@ Failure exception_of(Report& report) {
   return out;
 }
 
-// A program that died because it was refused something has met a limit, whatever its language calls that.
+// A program that died because it was refused something has met a limit, whatever its language calls that. A MemoryError
+// without a word comes from the interpreter, which knows of some requests that they are too large without trying.
 bool died_of_memory(const Report& report) {
-  return report.growth_refused && (report.fate == Fate::trapped || report.fate == Fate::not_started ||
-                                   (report.uncaught && report.error_name == "MemoryError"));
+  if (report.uncaught && report.error_name == "MemoryError") return report.growth_refused || report.error_message.empty();
+  return report.growth_refused && (report.fate == Fate::trapped || report.fate == Fate::not_started);
 }
 bool died_of_disk(const Report& report) {
   return report.disk_refused && report.uncaught && report.error_name == "OSError";
@@ -119,6 +120,15 @@ void describe_failure(Outcome& out, Report& report, const Request& request, cons
       failure.code = "module_unsupported";
       failure.kind = "rejected";
       failure.message = "The module could not be started: " + report.trap;
+      out.failure = std::move(failure);
+      return;
+    }
+    case Fate::refused: {
+      out.status = Status::rejected;
+      Failure failure;
+      failure.code = "invalid_field";
+      failure.kind = "rejected";
+      failure.message = report.trap;
       out.failure = std::move(failure);
       return;
     }

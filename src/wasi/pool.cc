@@ -129,10 +129,15 @@ Expected<std::unique_ptr<Worker>> Pool::acquire(const std::string& image, Deadli
   {
     std::unique_lock lock(mutex_);
     for (;;) {
-      for (auto at = idle_.rbegin(); at != idle_.rend(); ++at) {
-        if ((*at)->image != image) continue;
-        auto worker = std::move(*at);
-        idle_.erase(std::next(at).base());
+      for (std::size_t at = idle_.size(); at-- > 0;) {
+        if (idle_[at]->image != image) continue;
+        auto worker = std::move(idle_[at]);
+        idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(at));
+        if (!worker->channel.quiet()) {  // it died, or wants to answer before it is asked
+          kill_worker(*worker);
+          ++lost_;
+          continue;
+        }
         ++busy_;
         return worker;
       }

@@ -209,7 +209,8 @@ Expected<std::pair<Channel, Channel>> Channel::pair() {
   return std::pair(Channel(Fd(ends[0])), Channel(Fd(ends[1])));
 }
 
-Expected<void> Channel::send(FrameType type, std::string_view payload, std::vector<int> descriptors) {
+Expected<void> Channel::send(FrameType type, std::string_view payload, std::vector<int> descriptors,
+                             std::optional<Deadline> deadline) {
   Header header{static_cast<std::uint32_t>(payload.size()), static_cast<std::uint8_t>(type), {}};
   iovec parts[2] = {{&header, sizeof header}, {const_cast<char*>(payload.data()), payload.size()}};
   msghdr message{};
@@ -227,8 +228,14 @@ Expected<void> Channel::send(FrameType type, std::string_view payload, std::vect
     std::memcpy(CMSG_DATA(head), descriptors.data(), descriptors.size() * sizeof(int));
   }
   while (message.msg_iovlen > 0) {
-    ssize_t sent = sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    ssize_t sent = sendmsg(socket_.get(), &message, MSG_NOSIGNAL | (deadline ? MSG_DONTWAIT : 0));
     if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == EAGAIN && deadline) {
+      pollfd wait{socket_.get(), POLLOUT, 0};
+      if (deadline->passed()) return fail("deadline", "the other side does not read");
+      poll(&wait, 1, deadline->poll_ms());
+      continue;
+    }
     if (sent < 0) return fail("peer_lost", std::string("the other side is gone: ") + strerrordesc_np(errno));
     message.msg_control = nullptr;  // the descriptors went with the first byte
     message.msg_controllen = 0;
@@ -247,21 +254,26 @@ Expected<void> Channel::send(FrameType type, std::string_view payload, std::vect
 
 Expected<void> Channel::fill(std::size_t want, std::optional<Deadline> deadline, int stop_fd,
                              std::vector<Fd>& descriptors) {
+  bool late = false;
   while (buffer_.size() - consumed_ < want) {
     if (deadline) {
       pollfd waits[2] = {{socket_.get(), POLLIN, 0}, {stop_fd, POLLIN, 0}};
       const int ready = poll(waits, stop_fd >= 0 ? 2 : 1, deadline->poll_ms());
       if (ready < 0 && errno == EINTR) continue;
       if (ready < 0) return fail_errno("poll failed");
-      if (ready == 0 && deadline->passed()) return fail("deadline", "no answer in time");
-      if (waits[0].revents == 0) {
-        if (waits[1].revents) return fail("stopped", "told to stop");
-        continue;
-      }
+      // What has come in time is read even if we look too late; a peer that never stops sending gets no more than that.
+      const bool passed = deadline->passed();
+      if (passed && (ready == 0 || late)) return fail("deadline", "no answer in time");
+      late = passed;
+      if (waits[1].revents) return fail("stopped", "told to stop");
+      if (waits[0].revents == 0) continue;
     }
     if (consumed_ && consumed_ == buffer_.size()) {
       buffer_.clear();
       if (buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();  // one large request must not stay for ever
+      consumed_ = 0;
+    } else if (consumed_ > kKeptBuffer) {  // a stream of frames never ends exactly where a read ends
+      buffer_.erase(0, consumed_);
       consumed_ = 0;
     }
     const std::size_t old = buffer_.size();
@@ -284,11 +296,17 @@ Expected<void> Channel::fill(std::size_t want, std::optional<Deadline> deadline,
       for (std::size_t i = 0; i < count; ++i) {
         int fd;
         std::memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof fd);
-        descriptors.emplace_back(fd);
+        Fd taken(fd);  // closes what nobody asked for: a frame that comes in many parts may bring some with each
+        if (descriptors.size() < kMaxDescriptors) descriptors.push_back(std::move(taken));
       }
     }
   }
   return {};
+}
+
+bool Channel::quiet() const {
+  pollfd wait{socket_.get(), POLLIN | POLLRDHUP, 0};
+  return consumed_ == buffer_.size() && poll(&wait, 1, 0) == 0;
 }
 
 Expected<Channel::Frame> Channel::receive(std::optional<Deadline> deadline, int stop_fd, std::size_t cap) {

@@ -77,6 +77,7 @@ enum class Fate : std::uint8_t {
   stack_overflow,
   trapped,        // any other trap; `trap` says which
   not_started,    // the module could not be instantiated; `trap` says why
+  refused,        // the request brings what cannot be given to a program; `trap` says what
   host_failed,    // our own fault; `trap` says what
 };
 
@@ -145,11 +146,16 @@ class Channel {
     std::string_view payload;    // until the next receive()
     std::vector<Fd> descriptors;
   };
-  // Blocks while the peer's buffer is full. Error "peer_lost" when the peer is gone.
-  Expected<void> send(FrameType type, std::string_view payload, std::vector<int> descriptors = {});
+  // Blocks while the peer's buffer is full, or until the deadline: an engine must not wait for a worker that does not
+  // read. Errors: "peer_lost", "deadline" (a part of the frame may be gone: the channel is of no more use).
+  Expected<void> send(FrameType type, std::string_view payload, std::vector<int> descriptors = {},
+                      std::optional<Deadline> deadline = std::nullopt);
   // Waits for a whole frame; without a deadline (a worker, whose engine may be silent for days) for as long as it takes.
   // Errors: "peer_lost", "deadline", "protocol" (a frame that cannot be), "stopped" (`stop_fd` became readable first).
   Expected<Frame> receive(std::optional<Deadline> deadline, int stop_fd = -1, std::size_t cap = kMaxFrame);
+
+  // The peer is there and has said nothing that was not received. What an idle worker says, nobody asked it.
+  bool quiet() const;
 
   int fd() const { return socket_.get(); }
   int release() { return socket_.release(); }

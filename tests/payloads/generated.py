@@ -43,9 +43,9 @@ def python_payloads():
     yield "crlf", "expect: completed\nshows: crlf", b"if True:\r\n    print('crlf')\r\n"
     yield "lone_cr", "expect: completed\nshows: 2", b"print(1)\rprint(2)\r"
     yield "form_feed", "expect: completed\nshows: ff", b"\x0cif 1:\n\x0c    print('ff')\n"
-    yield "nul_in_source", "expect: exception SyntaxError", b"print(1)\0print(2)\n"
+    yield "nul_in_source", "expect: completed | exception SyntaxError", b"print(1)\0print(2)\n"
     yield "nul_in_string", "expect: exception SyntaxError", b"x = '''a\0b'''\nprint('no')\n"
-    yield "only_nul", "expect: exception SyntaxError", b"\0"
+    yield "only_nul", "expect: completed | exception SyntaxError", b"\0"
     yield "many_nuls", "expect: exception SyntaxError", b"\0" * MEGABYTE
     yield "invalid_utf8", "expect: exception SyntaxError", b"print('\xff')\n"
     yield "invalid_utf8_in_comment", "expect: exception SyntaxError", b"print(1)\n# caf\xe9\n"
@@ -76,7 +76,7 @@ def python_payloads():
            b"x = 1\nif x == 0: pass\n" + b"elif x == 2: pass\n" * 20_000)
     yield ("deep_binary", "expect: exception RecursionError | exception MemoryError | stack_limit",
            b"x = " + b"1 + " * 100_000 + b"1\n")
-    yield "long_name", "expect: exception NameError", b"a" * MEGABYTE + b"\n"
+    yield "long_name", "expect: result_limit", b"a" * MEGABYTE + b"\n"
     yield "huge_integer_literal", "expect: exception SyntaxError", b"x = " + b"9" * MEGABYTE + b"\n"
     yield ("huge_hexadecimal_literal", "expect: completed\nshows: 4194304",
            b"x = 0x" + b"f" * MEGABYTE + b"\nprint(x.bit_length())\n")
@@ -111,8 +111,8 @@ def module_payloads():
     yield ("a_huge_function", "expect: completed | refused | timeout\ntimeout: 10",
            WASM + TYPES + FUNCTIONS + MEMORY + EXPORTS + code(b"\x41\1\x1a" * 1_500_000))
     yield ("many_functions", "expect: completed | refused | timeout\ntimeout: 10",
-           WASM + TYPES + section(3, leb128(200_000) + b"\0" * 200_000) + MEMORY + EXPORTS
-           + section(10, leb128(200_000) + b"\2\0\x0b" * 200_000))
+           WASM + TYPES + section(3, leb128(20_000) + b"\0" * 20_000) + MEMORY + EXPORTS
+           + section(10, leb128(20_000) + b"\2\0\x0b" * 20_000))
     yield ("over_fifty_megabytes", "expect: refused",
            EMPTY_COMMAND + section(0, b"\4junk" + bytes(51 * MEGABYTE)))
     yield ("under_fifty_megabytes", "expect: completed\ntimeout: 10",

@@ -256,7 +256,7 @@ TEST(WasiEngine, each_run_on_a_reused_worker_has_its_own_memory_limit) {
   };
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(code_of(outcome(*engine, sized(60, 96))), "memory_limit");
-    EXPECT_EQ(code_of(outcome(*engine, sized(120, 160))), "memory_limit");
+    EXPECT_EQ(code_of(outcome(*engine, sized(150, 160))), "memory_limit");
     EXPECT_EQ(code_of(outcome(*engine, sized(60, 96))), "memory_limit");
     EXPECT_EQ(engine->counts().workers_started, round == 0 ? 1u : 2u) << "a refused growth leaves the worker as it is";
     EXPECT_EQ(outcome(*engine, sized(120, 256)).out.bytes, "got it\n");
@@ -271,7 +271,7 @@ TEST(WasiEngine, each_run_on_a_reused_worker_has_its_own_memory_limit) {
 
 TEST(WasiEngine, a_caught_memory_error_is_the_programs_own_affair) {
   const auto engine = testing::engine();
-  const auto done = outcome(*engine, python("try: bytearray(1 << 31)\nexcept MemoryError: print('caught')"));
+  const auto done = outcome(*engine, python("try: bytearray(1 << 30)\nexcept MemoryError: print('caught')"));
   EXPECT_EQ(done.status, Status::completed);
   EXPECT_EQ(done.out.bytes, "caught\n");
 }
@@ -381,7 +381,8 @@ TEST(WasiEngine, missing_images_and_workers_are_errors_that_say_what_to_do) {
 
 TEST(WasiEngine, files_that_cannot_be_given_are_the_requests_fault_not_a_sandbox_failure) {
   const auto engine = testing::engine();
-  for (const std::string path : {"main.py", "../x", "a/../../x", "/", "", "a\0b"}) {
+  for (const std::string& path : {std::string("main.py"), std::string("../x"), std::string("a/../../x"), std::string("/"),
+                                  std::string(), std::string("a\0b", 3)}) {
     auto request = python("print(1)");
     request.files.push_back({path, "x", {}, {}, false});
     const auto done = engine->run(request, nullptr, nullptr);
@@ -429,6 +430,32 @@ TEST(WasiEngine, many_threads_run_at_once_and_each_gets_its_own_answer) {
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(right, 160);
   EXPECT_LE(engine->counts().workers_started, 4u);
+}
+
+// Input that is read while the program runs comes over the same channel as the order did: it must not overwrite it.
+TEST(WasiEngine, reading_input_while_running_leaves_the_given_files_and_arguments_as_they_were) {
+  const auto engine = testing::engine();
+  struct Piped : Watch {
+    int fd = -1;
+    int input_fd() override { return fd; }
+  } sink;
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  sink.fd = ends[0];
+  ASSERT_EQ(write(ends[1], "one\ntwo\n", 8), 8);
+  close(ends[1]);
+  for (const std::size_t size : {100u, 5000u, 3'000'000u}) {
+    auto request = python(
+        "import sys, os\nprint(sys.stdin.read().split())\ndata = open('/workspace/data').read()\n"
+        "print(len(data), set(data), open('/workspace/main.py').read()[:10], sys.argv, os.environ.get('K'))\n");
+    request.files.push_back({"data", std::string(size, 'd'), {}, {}, false});
+    request.args = {"first"};
+    request.env = {{"K", "V"}};
+    const auto done = outcome(*engine, request, &sink);
+    EXPECT_TRUE(done.out.bytes.ends_with("]\n" + std::to_string(size) + " {'d'} import sys, ['main.py', 'first'] V\n"))
+        << size << ": " << done.out.bytes.substr(0, 300) << done.err.bytes.substr(0, 500);
+  }
+  close(ends[0]);
 }
 
 constexpr const char* kWorld = R"(

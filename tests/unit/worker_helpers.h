@@ -41,6 +41,7 @@ struct World {
   Engine engine{Metering::off};
   std::unique_ptr<Image> image;
   std::unique_ptr<StopClock> clock;
+  std::pair<Channel, Channel> ends = Channel::pair().value();
 
   World() {
     auto loaded = Image::load(engine, hotcell::testing::images_folder() / "python", false);
@@ -51,7 +52,7 @@ struct World {
     clock = std::make_unique<StopClock>(std::move(*installed));
   }
   std::unique_ptr<Runner> runner() {
-    auto out = std::make_unique<Runner>(engine, image.get(), *clock, [](int, std::string_view) {});
+    auto out = std::make_unique<Runner>(engine, image.get(), *clock, ends.first);
     if (auto ready = out->prepare(); !ready) throw std::runtime_error(ready.error().message);
     return out;
   }

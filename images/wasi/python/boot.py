@@ -59,6 +59,7 @@ def install_loaders(code, kind):
 
 install_loaders(_hc.code, _hc.kind)
 sys.path.insert(0, '/workspace')
+sys.path += ['/usr/local/lib/python3.11/dist-packages', '/usr/lib/python3/dist-packages']    # as on Debian; empty here
 finder = sys.path_hooks[-1]('/')
 details = finder._loaders
 
@@ -220,10 +221,9 @@ sys.setrecursionlimit(1000)
 warm_up()
 
 # ---------------------------------------------------------------------------------------------------- undo the traces
-import re, random, linecache, functools, warnings, gc
+import re, random, linecache, gc
 re.purge()
 linecache.clearcache()
-functools._CacheInfo
 _hc.defer_seed(random._inst)
 sys.path_importer_cache['/workspace'] = folder_finder('/workspace')
 gc.collect()

@@ -168,7 +168,7 @@ step cpython eval '(set -e; cpython)'
 say 'standard library'
 step stdlib $python "$here/mkstdlib.py" "$work" "$here/boot.py" /usr/lib/python3.11 "$S/Lib"
 mkdir -p "$work/tree/usr/share"
-cp -rL /usr/share/zoneinfo "$work/tree/usr/share/"
+cp -r /usr/share/zoneinfo "$work/tree/usr/share/"
 rm -rf "$work/tree/usr/share/zoneinfo"/{posix,right,localtime,posixrules,leap-seconds.list,tzdata.zi}
 step pack $python "$here/mkpack.py" "$work/tree" "$work/stdlib.pack"
 

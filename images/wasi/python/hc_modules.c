@@ -118,16 +118,22 @@ static int exists(const char *folder, const char *name, const char *rest)
     return n < 0 || (size_t)n >= sizeof path || stat(path, &st) == 0;
 }
 
-// Does /workspace hold anything that could be a module, apart from the program itself? Looked up again only when the
-// folder has changed.
+// Does /workspace hold anything that could be a module, apart from the program itself? Asked once in an import, and
+// looked up again only when the folder has changed.
+static int asked;
+
 static int workspace_has_modules(void)
 {
     static struct timespec seen;
     static int answer = -1;
     struct stat st;
+    if (asked) {
+        return answer;
+    }
     if (stat("/workspace", &st) != 0) {
         return 0;
     }
+    asked = 1;
     if (answer >= 0 && st.st_mtim.tv_sec == seen.tv_sec && st.st_mtim.tv_nsec == seen.tv_nsec) {
         return answer;
     }
@@ -266,6 +272,7 @@ static PyObject *wake_or_load(PyObject *self, PyObject *const *args, Py_ssize_t 
     (void)self;
     if (count >= 1 && PyUnicode_CheckExact(args[0]) && PyDict_GetItem(asleep, args[0]) != NULL && !is_unusual()) {
         PyObject *modules = PyInterpreterState_Get()->modules;
+        asked = 0;
         if (PyDict_CheckExact(modules) && wake(modules, args[0])) {
             PyObject *module = PyDict_GetItem(modules, args[0]);
             if (module != NULL) {

@@ -27,32 +27,16 @@
 #include <string.h>
 #include <unistd.h>
 #include "hc_modules.h"
+#include "hc_python.h"
 
-#define EXPORT(name) __attribute__((used, visibility("default"), export_name(#name))) name
 
-// Defined in our patches of CPython.
-extern int (*hc_display_hook)(PyObject *file, PyObject *type, PyObject *value, PyObject *traceback);
-extern void hc_random_defer_seed(PyObject *generator);
-extern int _Py_HandleSystemExit(int *exitcode);
+extern void hc_random_defer_seed(PyObject *generator);    // patches/04
 extern int _Py_UnhandledKeyboardInterrupt;
 
-enum { kHeadroom = 32 << 20, kReserve = 2 << 20, kSmallRequest = 64 << 10 };
+enum { kHeadroom = 32 << 20, kSmallRequest = 64 << 10 };
 
-// ---------------------------------------------------------------------------------------------- what the host reads
-
-static struct {
-    uint32_t flags, line;
-    uint32_t name, name_size, message, message_size, traceback, traceback_size, value, value_size;
-} report;
-enum { kUncaught = 1, kSystemExit = 2 };
-
-uint32_t EXPORT(hc_report)(void) { return (uint32_t)(uintptr_t)&report; }
-
-static void point(uint32_t *field, const char *text, Py_ssize_t size)
-{
-    field[0] = (uint32_t)(uintptr_t)text;
-    field[1] = (uint32_t)size;
-}
+PyObject *hc_main_dict, *hc_main_path;
+Py_ssize_t hc_main_size, hc_modules_size;
 
 // Where the host writes to raise KeyboardInterrupt at the next check: [b0] = b3, [b1] = 1, [b2] = 1.
 static uint32_t break_info[4];
@@ -110,8 +94,7 @@ static char *take_string(struct reader *r, uint32_t *size)
     return s;
 }
 
-static PyObject *main_dict, *main_path, *argv, *orig_argv;
-static Py_ssize_t main_size, modules_size;
+static PyObject *argv, *orig_argv;
 
 static int take_arguments(struct reader *r)
 {
@@ -212,7 +195,7 @@ static mod_ty parse_as_file(char *code, size_t size, PyCompilerFlags *flags, PyA
         PyErr_SetFromErrno(PyExc_OSError);
         return NULL;
     }
-    mod_ty tree = _PyParser_ASTFromFile(file, main_path, NULL, Py_file_input, NULL, NULL, flags, NULL, arena);
+    mod_ty tree = _PyParser_ASTFromFile(file, hc_main_path, NULL, Py_file_input, NULL, NULL, flags, NULL, arena);
     fclose(file);
     return tree;
 }
@@ -230,7 +213,7 @@ static PyObject *compile_program(char *code, size_t size)
         code[size] = 0;
         PyCompilerFlags as_utf8 = _PyCompilerFlags_INIT;
         as_utf8.cf_flags |= PyCF_IGNORE_COOKIE;
-        tree = _PyParser_ASTFromString(code, main_path, Py_file_input, &as_utf8, arena);
+        tree = _PyParser_ASTFromString(code, hc_main_path, Py_file_input, &as_utf8, arena);
         code[size] = after;
         if (tree == NULL) {    // for the error exactly as the file mode words it
             PyErr_Clear();
@@ -241,13 +224,13 @@ static PyObject *compile_program(char *code, size_t size)
     }
     PyObject *program = NULL;
     if (tree != NULL) {
-        program = (PyObject *)_PyAST_Compile(tree, main_path, &flags, -1, arena);
+        program = (PyObject *)_PyAST_Compile(tree, hc_main_path, &flags, -1, arena);
     }
     _PyArena_Free(arena);
     return program;
 }
 
-static void flush_quietly(PyObject *file)
+void hc_flush_quietly(PyObject *file)
 {
     if (file != NULL && file != Py_None) {
         PyObject *done = PyObject_CallMethodNoArgs(file, &_Py_ID(flush));
@@ -258,13 +241,13 @@ static void flush_quietly(PyObject *file)
     }
 }
 
-// pythonrun.c's flush_io().
-static void flush_io(void)
+// pythonrun.c's hc_flush_io().
+void hc_flush_io(void)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    flush_quietly(PySys_GetObject("stderr"));
-    flush_quietly(PySys_GetObject("stdout"));
+    hc_flush_quietly(PySys_GetObject("stderr"));
+    hc_flush_quietly(PySys_GetObject("stdout"));
     PyErr_Restore(type, value, traceback);
 }
 
@@ -274,298 +257,14 @@ static PyObject *execute(char *code, size_t size)
     PyObject *result = NULL;
     _Py_UnhandledKeyboardInterrupt = 0;
     if (program != NULL) {
-        result = PyEval_EvalCode(program, main_dict, main_dict);
+        result = PyEval_EvalCode(program, hc_main_dict, hc_main_dict);
         Py_DECREF(program);
         if (result == NULL && PyErr_Occurred() == PyExc_KeyboardInterrupt) {
             _Py_UnhandledKeyboardInterrupt = 1;
         }
     }
-    flush_io();
+    hc_flush_io();
     return result;
-}
-
-// -------------------------------------------------------------------------------------------- reporting an exception
-
-static PyObject *string_io, *pristine_stderr;
-
-// The last line of the program that the exception passed through, or that its syntax error is in.
-static uint32_t line_in_program(PyObject *value, PyObject *traceback)
-{
-    uint32_t line = 0;
-    for (PyTracebackObject *t = (PyTracebackObject *)traceback; t != NULL && PyTraceBack_Check((PyObject *)t);
-         t = t->tb_next) {
-        PyCodeObject *code = PyFrame_GetCode(t->tb_frame);
-        if (code->co_filename == main_path || PyUnicode_Compare(code->co_filename, main_path) == 0) {
-            int at = t->tb_lineno >= 0 ? t->tb_lineno : PyCode_Addr2Line(code, t->tb_lasti);
-            line = at > 0 ? (uint32_t)at : line;
-        }
-        Py_DECREF(code);
-    }
-    if (Py_TYPE(value)->tp_flags & Py_TPFLAGS_BASE_EXC_SUBCLASS && PyObject_TypeCheck(value, (PyTypeObject *)PyExc_SyntaxError)) {
-        PySyntaxErrorObject *e = (PySyntaxErrorObject *)value;
-        if (e->filename != NULL && PyUnicode_Check(e->filename) && PyUnicode_Compare(e->filename, main_path) == 0 &&
-            e->lineno != NULL && PyLong_Check(e->lineno)) {
-            long at = PyLong_AsLong(e->lineno);
-            line = at > 0 ? (uint32_t)at : line;
-        }
-    }
-    PyErr_Clear();
-    return line;
-}
-
-static const char *kept_utf8(PyObject *text, Py_ssize_t *size)
-{
-    PyObject *bytes = text && PyUnicode_Check(text) ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
-    if (bytes == NULL) {
-        PyErr_Clear();
-        *size = 0;
-        return NULL;
-    }
-    *size = PyBytes_GET_SIZE(bytes);
-    return PyBytes_AS_STRING(bytes);    // never freed: the host reads it after the run
-}
-
-static void report_name(PyObject *type)
-{
-    PyObject *name = PyObject_GetAttrString(type, "__qualname__"), *module = PyObject_GetAttrString(type, "__module__");
-    if (name != NULL && module != NULL && PyUnicode_Check(module) && PyUnicode_CompareWithASCIIString(module, "builtins") != 0 &&
-        PyUnicode_CompareWithASCIIString(module, "__main__") != 0) {
-        name = PyUnicode_FromFormat("%U.%U", module, name);
-    }
-    PyErr_Clear();
-    Py_ssize_t size;
-    const char *text = kept_utf8(name, &size);
-    point(&report.name, text, size);
-}
-
-// str(exception); but where that is the program's own code it has run once already, to print the traceback, and is not
-// run again: the message is then cut out of the text.
-static void report_message(PyObject *value)
-{
-    Py_ssize_t size = 0;
-    const char *text = NULL;
-    if (!(Py_TYPE(value)->tp_flags & Py_TPFLAGS_HEAPTYPE) || _PyType_Lookup(Py_TYPE(value), &_Py_ID(__str__)) ==
-        _PyType_Lookup((PyTypeObject *)PyExc_BaseException, &_Py_ID(__str__))) {
-        PyObject *message = PyObject_Str(value);
-        text = kept_utf8(message, &size);
-    } else if (report.traceback_size > 0 && report.name_size > 0) {
-        const char *all = (const char *)(uintptr_t)report.traceback, *name = (const char *)(uintptr_t)report.name;
-        for (uint32_t i = 0; i + report.name_size + 2 <= report.traceback_size; i++) {
-            if ((i == 0 || all[i - 1] == '\n') && memcmp(all + i, name, report.name_size) == 0 && all[i + report.name_size] == ':') {
-                text = all + i + report.name_size + 2;
-                size = report.traceback_size - (i + report.name_size + 2);
-            }
-        }
-        if (size > 0 && text[size - 1] == '\n') {
-            size--;
-        }
-    }
-    PyErr_Clear();
-    point(&report.message, text, size);
-}
-
-// Runs instead of writing an uncaught exception piece by piece: the text is made in memory, kept, then written at once.
-// A program that replaced sys.stderr gets CPython's own many writes.
-static int keep_text(PyObject *file, PyObject *type, PyObject *value, PyObject *traceback)
-{
-    if (file != pristine_stderr || report.traceback_size != 0) {
-        return 0;
-    }
-    PyObject *buffer = PyObject_CallNoArgs(string_io);
-    if (buffer == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    _PyErr_Display(buffer, type, value, traceback);
-    PyObject *text = PyObject_CallMethod(buffer, "getvalue", NULL);
-    Py_DECREF(buffer);
-    if (text == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    Py_ssize_t size;
-    const char *bytes = kept_utf8(text, &size);
-    point(&report.traceback, bytes, size);
-    if (PyFile_WriteObject(text, file, Py_PRINT_RAW) < 0) {
-        PyErr_Clear();
-    }
-    Py_DECREF(text);
-    flush_quietly(file);
-    return 1;
-}
-
-static void *reserve;    // so that a MemoryError can be reported
-
-// After execute() failed. Returns the exit status.
-static int report_exception(void)
-{
-    int status = 1;
-    if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        free(reserve);
-        reserve = NULL;
-    }
-    if (_Py_HandleSystemExit(&status)) {
-        report.flags = kSystemExit;
-        return status;
-    }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    Py_XINCREF(type);
-    Py_XINCREF(value);
-    Py_XINCREF(traceback);
-    PyErr_Restore(type, value, traceback);
-    hc_display_hook = keep_text;
-    PyErr_Print();
-    hc_display_hook = NULL;
-    report.flags = kUncaught;
-    report.line = line_in_program(value, traceback);
-    report_name(type);
-    report_message(value);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-    return 1;
-}
-
-// ------------------------------------------------------------------------------------------------- ending a program
-
-static int is_closed(PyObject *file)
-{
-    PyObject *closed = PyObject_GetAttrString(file, "closed");
-    int yes = closed != NULL ? PyObject_IsTrue(closed) : -1;
-    if (yes < 0) {
-        PyErr_Clear();
-    }
-    Py_XDECREF(closed);
-    return yes > 0;
-}
-
-// pylifecycle.c's flush_std_files().
-static int flush_std_files(void)
-{
-    int status = 0;
-    PyObject *out = PySys_GetObject("stdout");
-    if (out != NULL && out != Py_None && !is_closed(out)) {
-        PyObject *done = PyObject_CallMethodNoArgs(out, &_Py_ID(flush));
-        if (done == NULL) {
-            PyErr_WriteUnraisable(out);
-            status = -1;
-        }
-        Py_XDECREF(done);
-    }
-    PyObject *err = PySys_GetObject("stderr");
-    if (err != NULL && err != Py_None && !is_closed(err)) {
-        PyObject *done = PyObject_CallMethodNoArgs(err, &_Py_ID(flush));
-        if (done == NULL) {
-            PyErr_Clear();
-            status = -1;
-        }
-        Py_XDECREF(done);
-    }
-    return status;
-}
-
-static void shut_down_threading(void)
-{
-    PyObject *threading = PyImport_GetModule(&_Py_ID(threading));
-    if (threading == NULL) {
-        return;
-    }
-    PyObject *done = PyObject_CallMethod(threading, "_shutdown", NULL);
-    if (done == NULL) {
-        PyErr_WriteUnraisable(threading);
-    }
-    Py_XDECREF(done);
-    Py_DECREF(threading);
-}
-
-static int has_young_objects(PyInterpreterState *interpreter)
-{
-    for (int i = 0; i < NUM_GENERATIONS; i++) {
-        PyGC_Head *head = &interpreter->gc.generations[i].head;
-        if (_PyGCHead_NEXT(head) != head) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-// An object of the image is frozen, i.e. counts as alive for ever. Give it back to the collector.
-static void thaw(PyObject *object)
-{
-    if (PyObject_GC_IsTracked(object)) {
-        PyObject_GC_UnTrack(object);
-        PyObject_GC_Track(object);
-    }
-}
-
-// pylifecycle.c's finalize_modules(), for the program's modules only. All other objects belong to the image.
-static void drop_program(PyThreadState *thread)
-{
-    static const char *const forgotten[] = {"path", "argv", "ps1", "ps2", "last_type", "last_value", "last_traceback",
-        "path_hooks", "path_importer_cache", "meta_path", "__interactivehook__", NULL};
-    static const char *const restored[] = {"stdin", "__stdin__", "stdout", "__stdout__", "stderr", "__stderr__", NULL};
-    PyInterpreterState *interpreter = thread->interp;
-    PyGC_Collect();
-    PyDict_SetItemString(interpreter->builtins, "_", Py_None);
-    for (const char *const *name = forgotten; *name != NULL; name++) {
-        PyDict_SetItemString(interpreter->sysdict, *name, Py_None);
-    }
-    for (const char *const *name = restored; *name != NULL; name += 2) {
-        PyObject *value = PyDict_GetItemString(interpreter->sysdict, name[1]);
-        PyDict_SetItemString(interpreter->sysdict, name[0], value != NULL ? value : Py_None);
-    }
-    PyObject *modules = interpreter->modules, *weak = PyList_New(0), *name, *module;
-    Py_ssize_t at = 0;
-    Py_INCREF(modules);
-    while (PyDict_CheckExact(modules) && weak != NULL && PyDict_Next(modules, &at, &name, &module)) {
-        if (!PyModule_Check(module) || hc_is_image_module(name, module)) {
-            continue;
-        }
-        PyObject *reference = PyWeakref_NewRef(module, NULL);
-        if (reference != NULL) {
-            PyList_Append(weak, reference);
-            Py_DECREF(reference);
-        }
-        if (PyModule_GetDict(module) == main_dict) {
-            thaw(module);
-            thaw(main_dict);
-        }
-        PyDict_SetItem(modules, name, Py_None);
-    }
-    PyErr_Clear();
-    PyObject *empty = PyDict_New();    // sys.modules is empty from here on, without touching its many entries
-    if (empty != NULL) {
-        interpreter->modules = empty;
-        PyDict_SetItemString(interpreter->sysdict, "modules", empty);
-    }
-    _PyGC_CollectNoFail(thread);
-    for (Py_ssize_t i = weak != NULL ? PyList_GET_SIZE(weak) : 0; i-- > 0;) {
-        PyObject *left = PyWeakref_GET_OBJECT(PyList_GET_ITEM(weak, i));
-        if (left != Py_None) {
-            Py_INCREF(left);
-            _PyModule_Clear(left);
-            Py_DECREF(left);
-        }
-    }
-    PyErr_Clear();
-}
-
-// Py_FinalizeEx() as far as a program can see it. Returns the exit status.
-static int finish(int status)
-{
-    PyThreadState *thread = PyThreadState_Get();
-    shut_down_threading();
-    _PyAtExit_Call(thread->interp);
-    _PyRuntimeState_SetFinalizing(&_PyRuntime, thread);
-    int flushed = flush_std_files();
-    if (PyDict_GET_SIZE(main_dict) != main_size || has_young_objects(thread->interp) ||
-        PyObject_Size(thread->interp->modules) != modules_size) {
-        drop_program(thread);
-        flush_io();    // natively the streams are closed here, and errors go unheard
-    }
-    return (flushed < 0 ? 120 : status) & 0xff;
 }
 
 int EXPORT(hc_run)(char *request, uint32_t size)
@@ -588,16 +287,16 @@ int EXPORT(hc_run)(char *request, uint32_t size)
     int status = 0;
     PyObject *result = execute(code, code_size);
     if (result == NULL) {
-        status = report_exception();
+        status = hc_report_exception();
     }
     Py_XDECREF(result);
-    if (!(report.flags & kSystemExit)) {    // natively, SystemExit ends the process before this
-        PyDict_DelItemString(main_dict, "__file__");
-        PyDict_DelItemString(main_dict, "__cached__");
-        main_size -= 2;
+    if (!(hc_last_report.flags & kSystemExit)) {    // natively, SystemExit ends the process before this
+        PyDict_DelItemString(hc_main_dict, "__file__");
+        PyDict_DelItemString(hc_main_dict, "__cached__");
+        hc_main_size -= 2;
         PyErr_Clear();
     }
-    status = finish(status);
+    status = hc_finish(status);
     return _Py_UnhandledKeyboardInterrupt ? 130 : status;
 }
 
@@ -613,9 +312,9 @@ static PyObject *warm(PyObject *self, PyObject *source)
     free(copy);
     warming = 0;
     if (result == NULL) {
-        pristine_stderr = PySys_GetObject("stderr");
-        report_exception();
-        memset(&report, 0, sizeof report);
+        hc_prepare_reports();    // sys.stderr is another one at each warm-up
+        hc_report_exception();
+        memset(&hc_last_report, 0, sizeof hc_last_report);
     }
     Py_XDECREF(result);
     Py_RETURN_NONE;
@@ -715,17 +414,16 @@ int EXPORT(hc_init)(void)
         return failed(status.err_msg != NULL ? status.err_msg : "Python does not start");
     }
     PyImport_FrozenModules = NULL;
-    PyObject *hc = PyModule_Create(&definition), *scope = PyDict_New(), *io = PyImport_ImportModule("io");
+    PyObject *hc = PyModule_Create(&definition), *scope = PyDict_New();
     PyObject *main_module = PyImport_AddModule("__main__");
     PyObject *boot = PyObject_CallMethod(hc, "code", "s", "_hc_boot");
-    if (hc == NULL || scope == NULL || io == NULL || main_module == NULL || boot == NULL || boot == Py_None) {
+    if (hc == NULL || scope == NULL || main_module == NULL || boot == NULL || boot == Py_None) {
         return failed("cannot start");
     }
-    main_dict = PyModule_GetDict(main_module);
-    main_path = PyUnicode_InternFromString("/workspace/main.py");
+    hc_main_dict = PyModule_GetDict(main_module);
+    hc_main_path = PyUnicode_InternFromString("/workspace/main.py");
     argv = PySys_GetObject("argv");
     orig_argv = PySys_GetObject("orig_argv");
-    string_io = PyObject_GetAttrString(io, "StringIO");
     PyDict_SetItemString(scope, "__builtins__", PyEval_GetBuiltins());
     PyDict_SetItemString(scope, "__name__", PyUnicode_FromString("_hc_boot"));
     PyDict_SetItemString(scope, "_hc", hc);
@@ -737,14 +435,11 @@ int EXPORT(hc_init)(void)
     Py_DECREF(boot);
     PyDict_Clear(scope);
     Py_DECREF(scope);
-    Py_DECREF(io);
-    pristine_stderr = PySys_GetObject("stderr");
-    main_size = PyDict_GET_SIZE(main_dict);
-    modules_size = PyObject_Size(PyInterpreterState_Get()->modules);
+    hc_main_size = PyDict_GET_SIZE(hc_main_dict);
+    hc_modules_size = PyObject_Size(PyInterpreterState_Get()->modules);
     publish_break_info();
-    reserve = malloc(kReserve);
     void *volatile headroom = malloc(kHeadroom);    // volatile: or the pair is optimised away. Ordinary programs then never grow the memory, which would cost the cell
-    if (reserve == NULL || headroom == NULL) {
+    if (hc_prepare_reports() < 0 || headroom == NULL) {
         return failed("no memory");
     }
     free(headroom);

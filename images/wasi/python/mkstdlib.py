@@ -50,7 +50,7 @@ def main(out, boot, *sources):
             name = file.relative_to(source).as_posix()
             if file.is_file() and not OMIT.search(name) and (name.endswith('.py') or name.endswith(DATA)):
                 files[name] = file.read_bytes()
-    for name in ('_sysconfigdata__wasi_wasm32-wasi.py', '_sysconfigdata__wasi_.py'):
+    for name in ('_sysconfigdata__wasm32-wasi.py', '_sysconfigdata__wasi_wasm32-wasi.py'):    # Debian's name, CPython's name
         files[name] = SYSCONFIG.encode()
     for name, changes in PATCHES.items():
         text = files[name].decode()

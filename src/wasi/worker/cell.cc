@@ -10,6 +10,7 @@ namespace {
 // Past this many private pages, giving all of them back is cheaper than copying them again after every later run.
 constexpr std::size_t kKeepPages = 512;
 constexpr std::size_t kPage = 4096;
+constexpr std::uint32_t kStackMargin = 64u << 10;
 
 // The structure at Manifest::report_address.
 struct RawReport {
@@ -81,7 +82,24 @@ CallOutcome Cell::run(std::string_view request, std::size_t memory_limit) {
     return buffer;
   }
   std::memcpy(memory.data() + at, request.data(), request.size());
-  return instance_->call(run_, {buffer.value, size}, true);
+  auto outcome = instance_->call(run_, {buffer.value, size}, true);
+  if (outcome.code == WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS && stack_pointer_ran_out())
+    outcome.kind = CallOutcome::Kind::stack_overflow;
+  return outcome;
+}
+
+// The interpreter's own stack lies at the bottom of its memory and grows down: when it is used up, the next access is out
+// of bounds, and the stack pointer shows why.
+bool Cell::stack_pointer_ran_out() const {
+  const auto& known = image_.manifest().globals;
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (known[i].name != "__stack_pointer" || known[i].is_64) continue;
+    wasmtime_val_t now;
+    wasmtime_global_get(instance_->context(), &globals_[i], &now);
+    const auto at = static_cast<std::uint32_t>(now.of.i32);
+    return at > static_cast<std::uint32_t>(known[i].value) || at < kStackMargin;
+  }
+  return false;
 }
 
 GuestReport Cell::report(std::size_t cap) const {

@@ -54,6 +54,7 @@ class Cell final : private OnStrike {
  private:
   Cell(Engine& engine, const Image& image, StopClock& clock) : engine_(engine), image_(image), clock_(clock) {}
   bool go_on() override;
+  bool stack_pointer_ran_out() const;
 
   Engine& engine_;
   const Image& image_;

@@ -10,13 +10,6 @@ wasmtime_error_t* on_epoch(wasmtime_context_t*, void* data, std::uint64_t* delta
   return static_cast<OnStrike*>(data)->go_on() ? nullptr : wasmtime_error_new("stopped by the clock");
 }
 
-// Wasmtime's text is a backtrace of numbered functions, then the cause; the cause is what anybody can use.
-std::string gist(const std::string& text) {
-  const auto cause = text.rfind("wasm trap: ");
-  const auto from = cause != text.npos ? cause : text.find_last_of('\n', text.empty() ? 0 : text.size() - 2) + 1;
-  return text.substr(from, text.find('\n', from) - from);
-}
-
 CallOutcome outcome_of(wasmtime_error_t* error, wasm_trap_t* trap, const RunContext& run) {
   CallOutcome out;
   if (error) {  // what our own callbacks return arrives as an error, without a trap code
@@ -33,7 +26,7 @@ CallOutcome outcome_of(wasmtime_error_t* error, wasm_trap_t* trap, const RunCont
     if (out.code == WASMTIME_TRAP_CODE_OUT_OF_FUEL) out.kind = CallOutcome::Kind::out_of_fuel;
     if (out.code == WASMTIME_TRAP_CODE_INTERRUPT) out.kind = CallOutcome::Kind::stopped;
   }
-  out.trap = gist(out.trap);
+  out.trap = last_cause(out.trap);
   if (out.kind == CallOutcome::Kind::trapped && run.host && run.host->stop() != Stop::kNone)
     out.kind = CallOutcome::Kind::stopped;
   return out;
@@ -79,6 +72,15 @@ std::optional<wasmtime_func_t> Instance::function(std::string_view name) {
     return std::nullopt;
   }
   return item.of.func;
+}
+
+std::optional<wasmtime_func_t> Instance::command(std::string_view name) {
+  const auto found = function(name);
+  if (!found) return std::nullopt;
+  auto* type = wasmtime_func_type(context(), &*found);
+  const bool plain = wasm_functype_params(type)->size == 0 && wasm_functype_results(type)->size == 0;
+  wasm_functype_delete(type);
+  return plain ? found : std::nullopt;
 }
 
 std::optional<wasmtime_global_t> Instance::global(std::string_view name) {

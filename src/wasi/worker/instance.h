@@ -46,6 +46,8 @@ class Instance {
 
   // A function by name; nullopt when it is not exported as one. Look up once: it is not free.
   std::optional<wasmtime_func_t> function(std::string_view name);
+  // The same, but only a function without parameters and results.
+  std::optional<wasmtime_func_t> command(std::string_view name);
   CallOutcome call(const wasmtime_func_t& function, std::initializer_list<std::int32_t> args, bool has_result);
 
   // From now on the next epoch bump reaches OnStrike.

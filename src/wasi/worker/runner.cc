@@ -81,6 +81,12 @@ Report failed(std::string why) {
   return report;
 }
 
+Report not_begun(const Error& error) {
+  auto report = failed(error.message);
+  if (error.code == "invalid_field") report.fate = Fate::refused;
+  return report;
+}
+
 }  // namespace
 
 // A module has no soft stop: the first strike ends it.
@@ -161,7 +167,7 @@ Report Runner::run_language(const Order& order) {
   if (!image_ || image_->manifest().name != order.image) return failed("this worker has no image " + std::string(order.image));
   if (auto ready = prepare(); !ready) return failed(ready.error().message);
   const auto wall = now_ns(CLOCK_MONOTONIC), cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-  if (auto begun = begin(order, {}, {}); !begun) return failed(begun.error().message);
+  if (auto begun = begin(order, {}, {}); !begun) return not_begun(begun.error());
   if (engine_.metering() == Metering::fuel)
     if (auto filled = cell_->instance().set_fuel(order.fuel ? order.fuel : ~0ull >> 1); !filled)
       return failed(filled.error().message);
@@ -235,7 +241,7 @@ Report Runner::run_module(const Order& order, int module_fd) {
   }
   const auto wall = now_ns(CLOCK_MONOTONIC), cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
   if (auto begun = begin(order, {order.args.begin(), order.args.end()}, {order.env.begin(), order.env.end()}); !begun)
-    return failed(begun.error().message);
+    return not_begun(begun.error());
   StopAtOnce on_strike(clock_);
   Instance::Limits limits{order.memory_bytes, order.table_elements};
   Report report;
@@ -248,7 +254,7 @@ Report Runner::run_module(const Order& order, int module_fd) {
       outcome.kind = instance.error().code == "stopped" ? CallOutcome::Kind::stopped : CallOutcome::Kind::trapped;
       outcome.trap = instance.error().message;
       outcome.code = run_.trap_code;
-    } else if (const auto start = (*instance)->function("_start")) {
+    } else if (const auto start = (*instance)->command("_start")) {
       if (engine_.metering() == Metering::fuel && order.fuel)
         if (auto filled = (*instance)->set_fuel(order.fuel); !filled) return failed(filled.error().message);
       outcome = (*instance)->call(*start, {}, false);
@@ -257,7 +263,7 @@ Report Runner::run_module(const Order& order, int module_fd) {
         report.fuel_used = order.fuel - std::min(order.fuel, (*instance)->fuel_left());
     } else {
       outcome.kind = CallOutcome::Kind::trapped;
-      outcome.trap = "the module exports no function _start";
+      outcome.trap = "the module exports no function _start without parameters and results";
     }
     clock_.disarm();
     report.growth_refused = engine_.memory_plan().refused;
@@ -274,7 +280,10 @@ void Runner::finish(const Order& order, const CallOutcome& outcome, Report& repo
   report.fate = fate_of(outcome, host_, clock_);
   report.trap = outcome.trap;
   if (report.fate == Fate::trapped) report.signal = signal_of(outcome, host_);
-  if (report.fate == Fate::exited && host_.stop() == Stop::kExit) report.exit_code = static_cast<int>(host_.code() & 0xff);
+  if (report.fate == Fate::exited && host_.stop() == Stop::kExit) {
+    // A language's exit status is what a process can have; a module's may be any number, and is told as it is.
+    report.exit_code = static_cast<int>(order.image.empty() ? host_.code() : host_.code() & 0xff);
+  }
   report.disk_refused = files_.quota_hit();
   const auto keep = [](OutputBuffer& from, Report::Stream& to) {
     auto kept = from.take();

@@ -105,10 +105,21 @@ Engine::Engine(Metering metering) : metering_(metering), plan_(std::make_unique<
   engine_.reset(wasm_engine_new_with_config(config));
 }
 
+std::string last_cause(const std::string& text) {
+  auto end = text.find_last_not_of("\n ");
+  if (end == text.npos) return {};
+  const auto trap = text.rfind("wasm trap: ");
+  auto from = trap != text.npos ? trap : text.rfind('\n', end) + 1;
+  end = std::min(text.find('\n', from), end + 1);
+  // "    1: cause": the number counts the causes.
+  while (trap == text.npos && from < end && (text[from] == ' ' || text[from] == ':' || (text[from] >= '0' && text[from] <= '9'))) ++from;
+  return text.substr(from, end - from);
+}
+
 Expected<Module> Module::compile(const Engine& engine, std::span<const std::uint8_t> wasm) {
   wasmtime_module_t* module = nullptr;
   if (auto* error = wasmtime_module_new(engine.get(), wasm.data(), wasm.size(), &module))
-    return fail("module_invalid", take_message(error));
+    return fail("module_invalid", "the module is not valid: " + last_cause(take_message(error)));
   return Module(module);
 }
 

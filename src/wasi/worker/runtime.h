@@ -35,6 +35,8 @@ struct Deleter {
 // The text of a wasmtime error or trap; frees it.
 std::string take_message(wasmtime_error_t* error);
 std::string take_message(wasm_trap_t* trap);
+// Wasmtime's texts are a context, a backtrace of numbered functions, then the cause: the cause is what anybody can use.
+std::string last_cause(const std::string& text);
 
 // The memory of one instance: address space for 4 GiB and its guard is reserved, so that compiled code needs no bounds
 // checks; the first `image_length` bytes map the image privately, the rest is anonymous.

@@ -20,6 +20,7 @@ namespace {
   _exit(1);
 }
 
+constexpr std::size_t kKeptOrder = 1u << 20;
 constexpr std::uint64_t kCompilerMemory = 4ull << 30;
 constexpr std::uint64_t kCompilerSeconds = 60;
 
@@ -34,7 +35,7 @@ Expected<std::vector<std::uint8_t>> compile(Engine& engine, std::string_view pay
   wasm_byte_vec_t translated{};
   if (!text.starts_with(std::string_view("\0asm", 4)) && text.find('\0') == text.npos && text.find('(') != text.npos) {
     if (auto* error = wasmtime_wat2wasm(text.data(), text.size(), &translated))
-      return fail("module_invalid", "the module's text form does not parse: " + take_message(error));
+      return fail("module_invalid", "the module's text form does not parse: " + take_message(error).substr(0, 2000));
     text = {translated.data, translated.size};
   }
   const std::span<const std::uint8_t> wasm(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
@@ -64,10 +65,14 @@ void serve_programs(Engine& engine, const Image* image, Channel channel, std::ui
   jail.uid = uid;
   if (auto jailed = enter_jail(jail); !jailed) give_up(channel, jailed.error());
 
+  // The order and the files in it outlive the frame: while it runs, the program's input comes over the same channel.
+  std::string bytes;
   for (;;) {
     auto frame = channel.receive(std::nullopt);
     if (!frame) _exit(0);
-    const auto order = frame->type == FrameType::order ? Order::decode(frame->payload) : std::nullopt;
+    if (bytes.capacity() > kKeptOrder) std::string().swap(bytes);
+    bytes.assign(frame->payload);
+    const auto order = frame->type == FrameType::order ? Order::decode(bytes) : std::nullopt;
     Report report;
     if (order) {
       report = runner.run(*order, frame->descriptors.empty() ? -1 : frame->descriptors.front().get());

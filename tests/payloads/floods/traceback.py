@@ -1,3 +1,3 @@
-# expect: exception
+# expect: result_limit
 # timeout: 10
 raise ValueError("v" * 3_000_000)
