@@ -64,7 +64,7 @@ int list_images(const Settings& settings, bool json, bool verify) {
                 static_cast<unsigned long long>(image["used_bytes"].get<std::uint64_t>() >> 10),
                 static_cast<unsigned long long>(image["code_bytes"].get<std::uint64_t>() >> 10),
                 image["engine"].get<std::string>().c_str());
-    std::printf("  module sha256 %s\n  resettable: %s\n  built %s in %s\n", image["wasm_sha256"].get<std::string>().c_str(),
+    std::printf("  module sha256 %s\n  %s\n  built %s in %s\n", image["wasm_sha256"].get<std::string>().c_str(),
                 image["proof"].get<std::string>().c_str(), image["built_at"].get<std::string>().c_str(),
                 image["path"].get<std::string>().c_str());
   }

@@ -166,12 +166,16 @@ Expected<void> write_files(const Outcome& outcome, const fs::path& folder) {
     const auto relative = fs::path(file.path).relative_path();
     for (const auto& part : relative)
       if (part == ".." || part == ".") return fail("internal", "a file has a name that leads elsewhere: " + file.path);
-    const auto target = root / relative;
-    fs::create_directories(target.parent_path(), error);
-    // A link that stands in the folder already must not lead us out of it.
-    const auto parent = fs::canonical(target.parent_path(), error);
-    if (error || (parent != root && !parent.string().starts_with(root.string() + "/")))
-      return fail("internal", "cannot write " + target.string() + ": it leads out of " + root.string());
+    // Folder by folder, and through no link: one that stands there already must not lead us out.
+    auto target = root;
+    for (auto part = relative.begin(); part != relative.end(); ++part) {
+      target /= *part;
+      if (fs::is_symlink(fs::symlink_status(target, error)))
+        return fail("internal", "cannot write " + target.string() + ": there is a symbolic link in its way");
+      if (std::next(part) == relative.end()) break;
+      fs::create_directory(target, error);
+      if (!fs::is_directory(target)) return fail("internal", "cannot create the folder " + target.string());
+    }
     if (auto done = write_file_atomically(target, {reinterpret_cast<const std::uint8_t*>(file.content.data()), file.content.size()});
         !done)
       return done;

@@ -108,7 +108,7 @@ Expected<void> read_file_into(Settings& settings, const fs::path& path) {
       {"execution_timeout_ms", number(settings.timeout_seconds, 0.001, 86400.0, 0.001)},
       {"max_workers", number(wasi.max_workers, 1u, 1024u)},
       {"images", [&](const YAML::Node& node, const std::string&) -> Expected<void> {
-         wasi.images = node.as<std::string>("");
+         if (environment("HOTCELL_IMAGES").empty()) wasi.images = node.as<std::string>("");
          return {};
        }},
       {"allowed_paths", [&](const YAML::Node& node, const std::string& key) -> Expected<void> {

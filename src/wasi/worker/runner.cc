@@ -23,7 +23,7 @@ std::uint64_t now_ns(clockid_t clock) {
 
 std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
 
-// What hc_run() reads: see images/wasi/python/README.md for the record.
+// What hc_run() reads: docs/wasi.md describes the record.
 void write_request(ByteWriter& out, const Order& order) {
   out.put<std::uint32_t>(order.seed ? 2 : 0);
   out.put<std::uint32_t>(0);
@@ -122,7 +122,11 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
   options.max_bytes = order.disk_bytes;
   options.read_only = order.fs_readonly;
   options.writable_root = !language;
-  const auto start_ns = order.start_time ? static_cast<std::uint64_t>(*order.start_time * 1e9) : now_ns(CLOCK_REALTIME);
+  HostConfig config;
+  // Where nothing may differ from run to run, not even a file's date may.
+  const auto start_ns = order.start_time ? static_cast<std::uint64_t>(*order.start_time * 1e9)
+                        : order.seed     ? config.realtime_start_ns
+                                         : now_ns(CLOCK_REALTIME);
   files_.reset(options, start_ns);
   if (image_ && language && image_->pack())
     if (auto mounted = files_.mount_pack("/", *image_->pack()); !mounted) return mounted;
@@ -147,7 +151,6 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
   enough_strikes_ = language ? 2 : 1;
   input_owed_ = false;
 
-  HostConfig config;
   config.args = args_;
   config.env = env_;
   config.stdin_bytes = as_bytes(order.stdin_bytes);

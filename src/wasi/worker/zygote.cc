@@ -34,6 +34,7 @@ class Zygote {
       spawn(name, compiler, uid, std::move(frame->descriptors.front()));
     }
     for (const pid_t child : children_) kill(child, SIGKILL);
+    while (waitpid(-1, nullptr, 0) > 0) {}
     return 0;
   }
 
