@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 // After a run's time is over its worker has this long to stop the program and to answer, or it is killed.
 constexpr std::chrono::seconds kReportMargin{3};
 // A worker that is well reads what it is sent at once; one that does not must not hold up its engine.
-constexpr std::chrono::seconds kSendTime{10};
+constexpr std::chrono::seconds kSendTime{5};
 constexpr double kLongestRun = 86400;
 // How long a request may wait for a worker beyond its own timeout, unless it says.
 constexpr double kQueueAllowance = 30;

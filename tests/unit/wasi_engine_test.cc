@@ -452,7 +452,7 @@ TEST(WasiEngine, reading_input_while_running_leaves_the_given_files_and_argument
     request.args = {"first"};
     request.env = {{"K", "V"}};
     const auto done = outcome(*engine, request, &sink);
-    EXPECT_TRUE(done.out.bytes.ends_with("]\n" + std::to_string(size) + " {'d'} import sys, ['main.py', 'first'] V\n"))
+    EXPECT_TRUE(done.out.bytes.ends_with("]\n" + std::to_string(size) + " {'d'} import sys ['main.py', 'first'] V\n"))
         << size << ": " << done.out.bytes.substr(0, 300) << done.err.bytes.substr(0, 500);
   }
   close(ends[0]);

@@ -1,6 +1,7 @@
 // What if guest code took over its worker? These tests start an engine whose zygote is this very executable, playing a
 // worker that says whatever harms its engine most. Each must cost no more than the run it was given.
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -112,12 +113,6 @@ void misbehave(const std::string& kind, Channel& channel, std::size_t runs) {
     for (int i = 0; i < 100; ++i) (void)channel.send(FrameType::output, "\1" + std::string(1000, 'o'));
     return report(good_report());
   }
-  if (kind == "two-answers") {  // the second one is meant for the next run
-    report(good_report());
-    auto forged = good_report();
-    forged.out.bytes = "forged\n";
-    return report(forged);
-  }
   if (kind == "deaf-after-one") {
     report(good_report());
     if (runs == 0) pause();
@@ -149,6 +144,7 @@ void misbehave(const std::string& kind, Channel& channel, std::size_t runs) {
     }
     const pid_t child = fork();
     if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // a bad worker, but not one that outlives its test
       control = Channel();
       fake_worker(kind, Channel(std::move(socket)));
     }
@@ -207,9 +203,11 @@ TEST_P(WasiHostileWorkerKinds, costs_its_own_run_only) {
   EXPECT_LT(Deadline::Clock::now() - start, seconds(8));
   EXPECT_LE(watch.text.size(), 10'000u);
   EXPECT_EQ(engine->counts().busy, 0u);
-  const Held held(descendants(getpid()));
-  engine.reset();
-  EXPECT_TRUE(held.all_gone());
+  {
+    const Held held(descendants(getpid()));
+    engine.reset();
+    EXPECT_TRUE(held.all_gone());
+  }
   EXPECT_EQ(open_descriptors(), before);
 }
 
@@ -248,20 +246,14 @@ TEST(WasiHostileWorker, more_output_than_allowed_does_not_reach_the_sink) {
   EXPECT_EQ(watch.text.size(), 5000u);
 }
 
-TEST(WasiHostileWorker, an_answer_that_nobody_asked_for_is_not_taken_for_the_next_runs) {
-  const auto engine = testing::engine(fake("two-answers", 1));
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(outcome(*engine, python("x")).out.bytes, "4\n");
-}
-
 TEST(WasiHostileWorker, a_worker_that_does_not_read_its_order_does_not_hold_up_the_engine) {
   const auto engine = testing::engine(fake("deaf-after-one", 1));
   ASSERT_TRUE(works(*engine));
   auto large = python("x", 0.3);
   large.files.push_back({"big", std::string(8u << 20, 'b'), {}, {}, false});
   const auto start = Deadline::Clock::now();
-  EXPECT_TRUE(works(*engine) || true);
-  const auto done = outcome(*engine, large);
-  EXPECT_LT(Deadline::Clock::now() - start, seconds(25));
+  EXPECT_EQ(outcome(*engine, large).status, Status::completed) << "on another worker";
+  EXPECT_LT(Deadline::Clock::now() - start, seconds(9));
   EXPECT_EQ(engine->counts().busy, 0u);
 }
 
