@@ -298,8 +298,9 @@ int run_and_print(const Request& request, const ProgramFlags& flags, const Setti
     const auto shown = done.limits.output_bytes.value_or(0);
     put_tail(1, done.out, shown);
     put_tail(2, done.err, shown);
-    // What the program could not say itself. An exception has printed its own traceback.
-    if (done.failure && done.failure->kind != "exception") complain(Error{done.failure->code, done.failure->message, done.failure->hint});
+    // What the program could not say itself. An exception has printed its own traceback; a signal shows in the exit status,
+    // as it does without us, and is put into words for people only.
+    if (done.failure && done.failure->kind != "exception" && (done.failure->kind != "signal" || isatty(2))) complain(Error{done.failure->code, done.failure->message, done.failure->hint});
   }
   if (flags.verbose)
     std::fprintf(stderr, "hotcell: %s after %.1f ms (%.1f ms CPU, %.1f MiB, %s start, %s)\n", std::string(name_of(done.status)).c_str(),

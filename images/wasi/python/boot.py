@@ -97,6 +97,8 @@ main['__cached__'] = None
 sys.path_importer_cache['/workspace/main.py'] = None
 
 # --------------------------------------------------------------------------------------- import all that is worth it
+# Left out: what warns when it is imported (uu, imp, cgi …), because a program must see the warning, and what keeps a
+# reference to __import__ (logging.config), because it is ours just now.
 WORTH = '''
 __future__ abc argparse array ast asyncio atexit base64 bdb binascii bisect bz2 calendar cmath cmd code codecs codeop
 collections collections.abc colorsys concurrent.futures configparser contextlib contextvars copy copyreg csv ctypes
@@ -105,12 +107,12 @@ email.policy email.utils encodings.ascii encodings.latin_1 encodings.idna encodi
 encodings.utf_8_sig enum errno faulthandler filecmp fileinput fnmatch fractions ftplib functools gc getopt getpass
 gettext glob graphlib gzip hashlib heapq hmac html html.entities html.parser http http.client http.cookies imaplib
 importlib importlib.abc importlib.machinery importlib.metadata importlib.resources importlib.util inspect io ipaddress
-itertools json json.tool keyword linecache locale logging logging.config logging.handlers lzma mailbox marshal math
+itertools json json.tool keyword linecache locale logging logging.handlers lzma mailbox marshal math
 mimetypes multiprocessing numbers opcode operator optparse os pathlib pdb pickle pickletools pkgutil platform plistlib
 pprint profile pstats py_compile pyclbr queue quopri random re reprlib sched secrets select selectors shelve shlex
 shutil signal smtplib socket socketserver sqlite3 ssl stat statistics string stringprep struct subprocess symtable
 sysconfig tarfile tempfile textwrap threading time timeit token tokenize tomllib trace traceback tracemalloc types
-typing unicodedata unittest unittest.mock urllib urllib.error urllib.parse urllib.request uu uuid warnings wave weakref
+typing unicodedata unittest unittest.mock urllib urllib.error urllib.parse urllib.request uuid warnings wave weakref
 xml xml.dom xml.dom.minidom xml.etree.ElementTree xml.parsers.expat xml.sax xml.sax.handler xmlrpc.client zipfile
 zipimport zlib zoneinfo cProfile _pydatetime _strptime _json _csv _struct _datetime _decimal _bisect _heapq _random
 _pickle _zoneinfo _statistics _queue

@@ -48,10 +48,9 @@ fi
 say 'fetching sources from Debian'
 apt="$work/apt"
 mkdir -p "$apt/parts" "$apt/lists/partial" "$apt/cache/archives/partial" "$work/dl" "$work/src"
-for line in 'http://deb.debian.org/debian bookworm' 'http://deb.debian.org/debian bookworm-updates' \
-            'http://deb.debian.org/debian-security bookworm-security'; do
-  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $line main"
-done >"$apt/sources.list"
+# The sources of the same archives that this machine takes its packages from.
+apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | sort -u |
+  sed -n 's|^\(.*\) main$|deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \1 main|p' >"$apt/sources.list"
 private=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o "Dir::Etc::sourceparts=$apt/parts" -o "Dir::State::lists=$apt/lists"
          -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=)
 declare -A version
