@@ -41,10 +41,16 @@ Failure exception_of(Report& report) {
   return out;
 }
 
-// A program that died because it was refused something has met a limit, whatever its language calls that. A MemoryError
-// without a word comes from the interpreter, which knows of some requests that they are too large without trying.
+// A program that died because it was refused something has met a limit, whatever its language calls that.
 bool died_of_memory(const Report& report) {
-  if (report.uncaught && report.error_name == "MemoryError") return report.growth_refused || report.error_message.empty();
+  if (report.uncaught && report.error_name == "MemoryError") {
+    // A MemoryError without a word at a line of the program comes from the interpreter, which knows of some requests that
+    // they are too large without trying. Without a line it is the parser's, and means nesting.
+    return report.growth_refused || (report.error_message.empty() && report.error_line > 0);
+  }
+  // What CPython 3.11 says when there is no memory for one more frame.
+  if (report.uncaught && report.error_name == "SystemError" && report.error_message == "error return without exception set")
+    return report.growth_refused;
   return report.growth_refused && (report.fate == Fate::trapped || report.fate == Fate::not_started);
 }
 bool died_of_disk(const Report& report) {

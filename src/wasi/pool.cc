@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::chrono::seconds kIdleTime{10};
 constexpr std::chrono::seconds kSpawnTime{20};  // the first spawn of an image loads it
+constexpr std::chrono::microseconds kPatience{150};  // about what a small program takes
 constexpr int kControlFd = 3;                   // where hotcell-worker expects its socket
 
 void kill_worker(const Worker& worker) {
@@ -100,6 +101,7 @@ Expected<std::unique_ptr<Worker>> Pool::ask_zygote(const std::string& image, boo
   }
   if (!frame->descriptors.empty()) worker->process = std::move(frame->descriptors.front());
   worker->channel = std::move(ends->first);
+  worker->channel.set_patience(kPatience);
   worker->image = image;
   return worker;
 }

@@ -1,6 +1,7 @@
 #include "wasi/wire.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -252,9 +253,19 @@ Expected<void> Channel::send(FrameType type, std::string_view payload, std::vect
   return {};
 }
 
+void Channel::look() const {
+  const auto until = Deadline::after(patience_);
+  do {
+    pollfd wait{socket_.get(), POLLIN, 0};
+    if (poll(&wait, 1, 0) != 0) return;
+    sched_yield();
+  } while (!until.passed());
+}
+
 Expected<void> Channel::fill(std::size_t want, std::optional<Deadline> deadline, int stop_fd,
                              std::vector<Fd>& descriptors) {
   bool late = false;
+  if (patience_.count() > 0 && buffer_.size() == consumed_) look();
   while (buffer_.size() - consumed_ < want) {
     if (deadline) {
       pollfd waits[2] = {{socket_.get(), POLLIN, 0}, {stop_fd, POLLIN, 0}};

@@ -1,8 +1,9 @@
 // What the engine and its workers say to each other: length-prefixed frames over a socket pair.
 //
 // The two sides do not trust each other alike. A worker believes its engine (but still decodes defensively); the engine
-// believes nothing: a worker that guest code has taken over may send any bytes, and must gain no more by it than a wrong
-// answer to its own run. So every field of a Report is capped and checked, and the frame loop has a deadline.
+// believes nothing: a worker that guest code has taken over may send any bytes. It can then answer wrongly, for its own run
+// and for later ones that it is given, but it can neither hold up the engine nor make it use more memory than the run's
+// limits allow: a Report is capped and checked, and every wait has a deadline.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -157,12 +158,19 @@ class Channel {
   // The peer is there and has said nothing that was not received. What an idle worker says, nobody asked it.
   bool quiet() const;
 
+  // How long receive() looks for bytes before it goes to sleep. Waking a process that sleeps on another CPU takes longer
+  // than a small program runs; while looking, the CPU is yielded to whoever has work for it.
+  void set_patience(std::chrono::nanoseconds patience) { patience_ = patience; }
+
   int fd() const { return socket_.get(); }
   int release() { return socket_.release(); }
 
  private:
   Expected<void> fill(std::size_t want, std::optional<Deadline> deadline, int stop_fd, std::vector<Fd>& descriptors);
+  void look() const;
+
   Fd socket_;
+  std::chrono::nanoseconds patience_{0};
   std::string buffer_;      // received and not yet given out
   std::size_t consumed_ = 0;
 };

@@ -5,6 +5,7 @@ Each tests/golden/cli/NAME.txt holds sections that begin with a line "--- name":
   --- args        one argument a line, {bin} and {dir} replaced
   --- stdin       optional
   --- file NAME   optional, may be repeated: written to the folder that the command runs in
+  --- link NAME:TARGET, --- absent NAME, --- check (lines NAME:CONTENT): a link made before, and what must be there after
   --- env         optional, NAME=VALUE a line
   --- stdout, --- stderr   expected, byte for byte; absent: empty. A line "..." stands for any lines.
   --- status N
@@ -48,6 +49,10 @@ def run(path, hotcell):
                 target = pathlib.Path(folder) / name[5:]
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(content)
+            elif name.startswith("link "):
+                link, target = name[5:].split(":")
+                (pathlib.Path(folder) / link).parent.mkdir(parents=True, exist_ok=True)
+                (pathlib.Path(folder) / link).symlink_to(target)
         fill = lambda text: text.replace("{bin}", hotcell).replace("{dir}", folder).replace("{root}", str(here.parent.parent))
         args = [fill(a) for a in part["args"].splitlines()]
         env = {k: v for k, v in os.environ.items() if not k.startswith(("WASI_", "PYTHON_WASI"))}
@@ -57,7 +62,12 @@ def run(path, hotcell):
                               env=env, timeout=60)
         unfill = lambda text: text.replace(folder, "{dir}").replace(hotcell, "{bin}")
         out, err = unfill(done.stdout), unfill(done.stderr)
-    good = done.returncode == status and matches(part.get("stdout", ""), out) and matches(part.get("stderr", ""), err)
+        after = [(pathlib.Path(folder) / n[7:]).exists() for n, _ in sections if n.startswith("absent ")]
+        for line in part.get("check", "").splitlines():
+            name, content = line.split(":", 1)
+            file = pathlib.Path(folder) / name
+            after.append(not file.exists() or file.read_text() != content)
+    good = not any(after) and done.returncode == status and matches(part.get("stdout", ""), out) and matches(part.get("stderr", ""), err)
     return good, done.returncode, out, err, sections
 
 

@@ -95,7 +95,8 @@ def outcome_problem(outcome, exit_status, result):
     if kind == "completed":
         wanted = exit_status == 0 and status == "completed" and not error
     elif kind == "exit":
-        wanted = exit_status == int(rest) and status == "failed" and code in (None, "exit")
+        # 120: the exception was told, and then standard output could not be closed.
+        wanted = exit_status == int(rest) and status == "failed" and code in (None, "exit", *(["exception"] if rest == "120" else []))
     elif kind == "exception":
         wanted = exit_status == 1 and status == "failed" and code == "exception"
         if rest:

@@ -36,6 +36,9 @@ Expected<std::unique_ptr<Cell>> Cell::create(Engine& engine, const Image& image,
                                    image.pristine().size());
   if (!instance) return std::unexpected(instance.error());
   out->instance_ = std::move(*instance);
+  // Reading around a fault would map sixteen pages for each that is needed, and every mapped page is one that each later
+  // reset has to look at.
+  madvise(out->instance_->memory().data(), out->instance_->memory().size(), MADV_RANDOM);
   auto pages = PrivatePages::open();
   if (!pages) return std::unexpected(pages.error());
   out->pages_.emplace(std::move(*pages));

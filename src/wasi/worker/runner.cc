@@ -253,6 +253,7 @@ Report Runner::run_module(const Order& order, int module_fd) {
     // The start function runs under the same clock.
     auto instance = Instance::create(engine_, **program, run_, limits, on_strike);
     CallOutcome outcome;
+    bool started = false;
     if (!instance) {
       outcome.kind = instance.error().code == "stopped" ? CallOutcome::Kind::stopped : CallOutcome::Kind::trapped;
       outcome.trap = instance.error().message;
@@ -260,6 +261,7 @@ Report Runner::run_module(const Order& order, int module_fd) {
     } else if (const auto start = (*instance)->command("_start")) {
       if (engine_.metering() == Metering::fuel && order.fuel)
         if (auto filled = (*instance)->set_fuel(order.fuel); !filled) return failed(filled.error().message);
+      started = true;
       outcome = (*instance)->call(*start, {}, false);
       report.memory_peak = (*instance)->memory().size();
       if (engine_.metering() == Metering::fuel && order.fuel)
@@ -272,7 +274,7 @@ Report Runner::run_module(const Order& order, int module_fd) {
     report.growth_refused = engine_.memory_plan().refused;
     finish(order, outcome, report);
     // Without a trap code it was not the module's start function that failed, but a limit.
-    if (!instance && report.fate == Fate::trapped && !outcome.code) report.fate = Fate::not_started;
+    if (!started && report.fate == Fate::trapped && !outcome.code) report.fate = Fate::not_started;
   }
   report.wall_ns = now_ns(CLOCK_MONOTONIC) - wall;
   report.cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;

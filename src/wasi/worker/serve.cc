@@ -21,6 +21,7 @@ namespace {
 }
 
 constexpr std::size_t kKeptOrder = 1u << 20;
+constexpr std::chrono::microseconds kPatience{100};  // an order that follows at once finds the worker awake
 constexpr std::uint64_t kCompilerMemory = 4ull << 30;
 constexpr std::uint64_t kCompilerSeconds = 60;
 
@@ -67,6 +68,7 @@ void serve_programs(Engine& engine, const Image* image, Channel channel, std::ui
 
   // The order and the files in it outlive the frame: while it runs, the program's input comes over the same channel.
   std::string bytes;
+  channel.set_patience(kPatience);
   for (;;) {
     auto frame = channel.receive(std::nullopt);
     if (!frame) _exit(0);

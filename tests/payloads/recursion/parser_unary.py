@@ -1,2 +1,2 @@
-# expect: exception MemoryError | exception RecursionError | exception SyntaxError | stack_limit
+# expect: exception MemoryError | exception RecursionError | exception SyntaxError | stack_limit | memory_limit
 eval("-" * 100_000 + "1")
