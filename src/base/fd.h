@@ -1,4 +1,5 @@
-// A file descriptor that closes itself. Nothing else in the project holds a naked descriptor across a function boundary.
+// A file descriptor that closes itself. Nothing else in the project holds a naked descriptor across a function
+// boundary.
 #pragma once
 #include <unistd.h>
 

@@ -18,9 +18,10 @@ std::size_t incomplete_utf8_tail(std::string_view text) {
   for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
     const auto byte = static_cast<unsigned char>(text[text.size() - back]);
     if ((byte & 0xC0) == 0x80) continue;
-    const std::size_t length = byte >= 0xF0 && byte <= 0xF4 ? 4 : byte >= 0xE0 && byte < 0xF0 ? 3
-                               : byte >= 0xC2 && byte < 0xE0                                  ? 2
-                                                                                              : 1;
+    const std::size_t length = byte >= 0xF0 && byte <= 0xF4  ? 4
+                               : byte >= 0xE0 && byte < 0xF0 ? 3
+                               : byte >= 0xC2 && byte < 0xE0 ? 2
+                                                             : 1;
     return length > back ? back : 0;
   }
   return 0;

@@ -1,8 +1,9 @@
 // Keeps what is worth keeping of a stream that may never end: its beginning and its end.
 //
-// The first half of the cap is filled once; the second half is a ring that holds the latest bytes. A program that prints
-// for ever costs `cap` bytes and a copy per byte, and the reader still sees how it began and how it ended, which is
-// where errors stand. Simply stopping at the cap would lose the traceback; blocking the program would change its fate.
+// The first half of the cap is filled once; the second half is a ring that holds the latest bytes. A program that
+// prints for ever costs `cap` bytes and a copy per byte, and the reader still sees how it began and how it ended, which
+// is where errors stand. Simply stopping at the cap would lose the traceback; blocking the program would change its
+// fate.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -42,7 +43,7 @@ class OutputBuffer {
   std::size_t cap_;
   std::size_t head_size_;  // of data_, what is never overwritten
   std::uint64_t total_ = 0;
-  std::string data_;       // byte n of the stream: at n in the head, at (n - head) modulo the rest behind it
+  std::string data_;  // byte n of the stream: at n in the head, at (n - head) modulo the rest behind it
 };
 
 }  // namespace hotcell

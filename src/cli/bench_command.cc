@@ -1,8 +1,8 @@
 // hotcell bench: how long a program takes here, as a ratio to a baseline measured in the same run.
 //
-// Absolute times mean little on a shared machine, so runs and baseline take turns in short blocks, and the ratio of their
-// medians is what counts. Only runs whose output was right are counted, and each includes its full reset: a worker
-// answers after it has cleaned up.
+// Absolute times mean little on a shared machine, so runs and baseline take turns in short blocks, and the ratio of
+// their medians is what counts. Only runs whose output was right are counted, and each includes its full reset: a
+// worker answers after it has cleaned up.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -84,8 +84,10 @@ double percentile(std::vector<double> values, double share) {
 
 nlohmann::ordered_json figures(const std::vector<double>& micros) {
   const auto round = [](double value) { return std::round(value * 10) / 10; };
-  return {{"p50_us", round(percentile(micros, .5))}, {"p95_us", round(percentile(micros, .95))},
-          {"p99_us", round(percentile(micros, .99))}, {"max_us", round(percentile(micros, 1))}};
+  return {{"p50_us", round(percentile(micros, .5))},
+          {"p95_us", round(percentile(micros, .95))},
+          {"p99_us", round(percentile(micros, .99))},
+          {"max_us", round(percentile(micros, 1))}};
 }
 
 // Programs that keep the machine busy, or sleep, while others are measured.
@@ -228,7 +230,8 @@ void add_bench(CLI::App& app, Commands& commands) {
   command->add_option("--warmup", flags->warmup, "runs before counting");
   command->add_option("--baseline", flags->baseline, "a shell command to compare with")->type_name("COMMAND");
   command->add_option("--baseline-runs", flags->baseline_runs, "how many of those")->check(CLI::Range(1, 100'000));
-  command->add_option("--command", flags->command, "measure a shell command instead of a program")->type_name("COMMAND");
+  command->add_option("--command", flags->command, "measure a shell command instead of a program")
+      ->type_name("COMMAND");
   auto* expect = command->add_option("--expect", flags->expect, "the output that counts as right; else the baseline's");
   command->add_option("--beside-loops", flags->loops, "endless loops running meanwhile");
   command->add_option("--beside-sleepers", flags->sleepers, "sleeping programs meanwhile");
@@ -242,7 +245,8 @@ void add_bench(CLI::App& app, Commands& commands) {
       if (!settings) return complain(settings.error());
       std::optional<Request> request;
       if (flags->command.empty()) {
-        if (!flags->has_code && flags->file.empty()) return complain({"invalid_field", "there is nothing to measure", "give -c CODE or a file"});
+        if (!flags->has_code && flags->file.empty())
+          return complain({"invalid_field", "there is nothing to measure", "give -c CODE or a file"});
         const bool module = flags->file.ends_with(".wasm") || flags->file.ends_with(".wat");
         auto made = module ? module_request(*flags, *settings) : program_request(*flags, *settings);
         if (!made) return complain(made.error());

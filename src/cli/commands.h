@@ -9,7 +9,7 @@ namespace hotcell::cli {
 
 struct Commands {
   std::function<Expected<Settings>()> settings;  // loaded when a command needs them
-  std::function<bool()> verbose;  // --log-level info or more
+  std::function<bool()> verbose;                 // --log-level info or more
   std::function<int()> action;
 };
 

@@ -30,7 +30,8 @@ int list_images(const Settings& settings, bool json, bool verify) {
     if (entry.is_directory()) found.push_back(entry.path());
   std::sort(found.begin(), found.end());
   if (found.empty())
-    return complain({"image_missing", "there are no images in " + folder.string(), "build them: scripts/build --images"});
+    return complain(
+        {"image_missing", "there are no images in " + folder.string(), "build them: scripts/build --images"});
   auto list = ordered_json::array();
   int status = 0;
   for (const auto& path : found) {
@@ -45,12 +46,19 @@ int list_images(const Settings& settings, bool json, bool verify) {
       if (!memory || hex(sha256(memory->bytes())) != manifest->memory_sha256) state = "memory.bin is damaged";
     }
     if (state != "ready") status = kRefused;
-    list.push_back({{"name", manifest->name}, {"language", manifest->language}, {"version", manifest->version},
-                    {"state", state}, {"engine", "wasmtime " + manifest->wasmtime},
-                    {"memory_bytes", manifest->memory_bytes}, {"used_bytes", manifest->used_bytes},
+    list.push_back({{"name", manifest->name},
+                    {"language", manifest->language},
+                    {"version", manifest->version},
+                    {"state", state},
+                    {"engine", "wasmtime " + manifest->wasmtime},
+                    {"memory_bytes", manifest->memory_bytes},
+                    {"used_bytes", manifest->used_bytes},
                     {"code_bytes", fs::file_size(path / "code.cwasm", error)},
-                    {"wasm_sha256", manifest->wasm_sha256}, {"memory_sha256", manifest->memory_sha256},
-                    {"proof", manifest->proof}, {"built_at", manifest->built_at}, {"path", path.string()}});
+                    {"wasm_sha256", manifest->wasm_sha256},
+                    {"memory_sha256", manifest->memory_sha256},
+                    {"proof", manifest->proof},
+                    {"built_at", manifest->built_at},
+                    {"path", path.string()}});
   }
   if (json) {
     put(1, protocol::dump(list) + "\n");
@@ -75,7 +83,8 @@ int list_images(const Settings& settings, bool json, bool verify) {
 
 void add_images(CLI::App& app, Commands& commands) {
   auto json = std::make_shared<bool>(false), verify = std::make_shared<bool>(false);
-  auto* command = app.add_subcommand("images", "List the images that are built: versions, sizes, hashes, proof of resettability");
+  auto* command =
+      app.add_subcommand("images", "List the images that are built: versions, sizes, hashes, proof of resettability");
   command->add_flag("--json", *json, "as JSON");
   command->add_flag("--verify", *verify, "compare the files with their hashes too");
   command->callback([&commands, json, verify] {

@@ -56,7 +56,8 @@ Expected<void> add_file(Request& request, const fs::path& source, std::string de
   return {};
 }
 
-Expected<void> add_directory(Request& request, const fs::path& source, const std::string& destination, std::size_t& total) {
+Expected<void> add_directory(Request& request, const fs::path& source, const std::string& destination,
+                             std::size_t& total) {
   std::error_code error;
   if (!fs::is_directory(source, error)) return fail("invalid_field", source.string() + " is not a directory");
   InputFile folder;
@@ -121,7 +122,8 @@ Expected<void> fill_common(Request& request, const ProgramFlags& flags, const Se
     request.collect.max_files = 10000;
   }
   if (!flags.stdin_file.empty()) {
-    auto text = flags.stdin_file == "-" ? read_all(0, kMaxStdin, "standard input") : read_file(flags.stdin_file, kMaxStdin);
+    auto text =
+        flags.stdin_file == "-" ? read_all(0, kMaxStdin, "standard input") : read_file(flags.stdin_file, kMaxStdin);
     if (!text) return std::unexpected(text.error());
     request.stdin_bytes = std::move(*text);
   }
@@ -144,7 +146,8 @@ class PassThrough final : public OutputSink {
 // What the live stream did not show of a truncated output: the line that says so, and the end.
 void put_tail(int fd, const Output& output, std::uint64_t shown) {
   if (!output.truncated) return;
-  const auto mark = output.bytes.find("\n[hotcell: ", std::min<std::size_t>(shown / 2 - std::min<std::uint64_t>(shown / 2, 16), output.bytes.size()));
+  const auto mark = output.bytes.find(
+      "\n[hotcell: ", std::min<std::size_t>(shown / 2 - std::min<std::uint64_t>(shown / 2, 16), output.bytes.size()));
   const auto left_out = output.total - std::min(output.total, shown);
   put(fd, "\n[hotcell: output is longer than the limit of " + std::to_string(shown) + " bytes; of the last " +
               std::to_string(left_out) + " bytes, the end follows; see --max-output]\n");
@@ -176,7 +179,8 @@ Expected<void> write_files(const Outcome& outcome, const fs::path& folder) {
       fs::create_directory(target, error);
       if (!fs::is_directory(target)) return fail("internal", "cannot create the folder " + target.string());
     }
-    if (auto done = write_file_atomically(target, {reinterpret_cast<const std::uint8_t*>(file.content.data()), file.content.size()});
+    if (auto done = write_file_atomically(
+            target, {reinterpret_cast<const std::uint8_t*>(file.content.data()), file.content.size()});
         !done)
       return done;
   }
@@ -216,17 +220,28 @@ void add_limit_flags(CLI::App& command, ProgramFlags& flags) {
   command.add_option("--memory", flags.memory_mb, "memory limit")->type_name("MIB");
   command.add_option("--disk", flags.disk_mb, "how much it may write to its files")->type_name("MIB");
   command.add_option("--max-output", flags.max_output, "bytes kept of each output stream")->type_name("BYTES");
-  command.add_option("--fuel", flags.fuel, "stop it after this many units of fuel, counted exactly")->type_name("UNITS");
-  command.add_option("--seed", flags.seed, "deterministic: fixed clock, randomness from this seed")->type_name("NUMBER");
+  command.add_option("--fuel", flags.fuel, "stop it after this many units of fuel, counted exactly")
+      ->type_name("UNITS");
+  command.add_option("--seed", flags.seed, "deterministic: fixed clock, randomness from this seed")
+      ->type_name("NUMBER");
 }
 
 void add_file_flags(CLI::App& command, ProgramFlags& flags) {
   command.add_option("--stdin", flags.stdin_file, "the program's standard input, from a file")->type_name("FILE");
-  command.add_option("--file", flags.files, "give the program a file, may be repeated")->type_name("FILE[:PATH]")->allow_extra_args(false);
-  command.add_option("--dir", flags.dirs, "give it a copy of a folder, may be repeated")->type_name("DIR[:PATH]")->allow_extra_args(false);
-  command.add_option("--env", flags.env, "set an environment variable, may be repeated")->type_name("NAME=VALUE")->allow_extra_args(false);
-  command.add_option("--out", flags.out, "write the files that the program made or changed to this folder")->type_name("DIR");
-  command.add_option("--collect", flags.collect, "files to give back even if unchanged, may be repeated")->type_name("GLOB")->allow_extra_args(false);
+  command.add_option("--file", flags.files, "give the program a file, may be repeated")
+      ->type_name("FILE[:PATH]")
+      ->allow_extra_args(false);
+  command.add_option("--dir", flags.dirs, "give it a copy of a folder, may be repeated")
+      ->type_name("DIR[:PATH]")
+      ->allow_extra_args(false);
+  command.add_option("--env", flags.env, "set an environment variable, may be repeated")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--out", flags.out, "write the files that the program made or changed to this folder")
+      ->type_name("DIR");
+  command.add_option("--collect", flags.collect, "files to give back even if unchanged, may be repeated")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
   command.add_flag("--json", flags.json, "print the result as JSON instead of passing the output through");
 }
 
@@ -237,14 +252,19 @@ Expected<Language> language_of(const ProgramFlags& flags, std::string_view conte
     return fail("unknown_language", "there is no language \"" + flags.language + "\"", hint);
   }
   const auto extension = fs::path(flags.file).extension().string();
-  for (const auto& [ending, language] :
-       {std::pair(".py", Language::python), {".js", Language::javascript}, {".mjs", Language::javascript},
-        {".cjs", Language::javascript}, {".sh", Language::bash}, {".bash", Language::bash}})
+  for (const auto& [ending, language] : {std::pair(".py", Language::python),
+                                         {".js", Language::javascript},
+                                         {".mjs", Language::javascript},
+                                         {".cjs", Language::javascript},
+                                         {".sh", Language::bash},
+                                         {".bash", Language::bash}})
     if (extension == ending) return language;
   if (content.starts_with("#!")) {
     const auto line = content.substr(0, content.find('\n'));
-    for (const auto& [word, language] : {std::pair("python", Language::python), {"node", Language::javascript},
-                                         {"bash", Language::bash}, {"/sh", Language::bash}})
+    for (const auto& [word, language] : {std::pair("python", Language::python),
+                                         {"node", Language::javascript},
+                                         {"bash", Language::bash},
+                                         {"/sh", Language::bash}})
       if (line.find(word) != line.npos) return language;
   }
   if (flags.has_code || flags.file == "-") return Language::python;
@@ -256,14 +276,16 @@ Expected<Request> program_request(const ProgramFlags& flags, const Settings& set
   if (flags.has_code) {
     request.code = flags.code;
   } else {
-    auto text = flags.file == "-" ? read_all(0, kMaxProgram, "the program on standard input") : read_file(flags.file, kMaxProgram);
+    auto text = flags.file == "-" ? read_all(0, kMaxProgram, "the program on standard input")
+                                  : read_file(flags.file, kMaxProgram);
     if (!text) return std::unexpected(text.error());
     request.code = std::move(*text);
   }
   auto language = language_of(flags, *request.code);
   if (!language) return std::unexpected(language.error());
   request.language = *language;
-  if (!flags.interpreter.empty() && request.language == Language::python) return with_interpreter(flags, settings, std::move(*request.code));
+  if (!flags.interpreter.empty() && request.language == Language::python)
+    return with_interpreter(flags, settings, std::move(*request.code));
   if (auto filled = fill_common(request, flags, settings, false); !filled) return std::unexpected(filled.error());
   return request;
 }
@@ -298,14 +320,16 @@ int run_and_print(const Request& request, const ProgramFlags& flags, const Setti
     const auto shown = done.limits.output_bytes.value_or(0);
     put_tail(1, done.out, shown);
     put_tail(2, done.err, shown);
-    // What the program could not say itself. An exception has printed its own traceback; a signal shows in the exit status,
-    // as it does without us, and is put into words for people only.
-    if (done.failure && done.failure->kind != "exception" && (done.failure->kind != "signal" || isatty(2))) complain(Error{done.failure->code, done.failure->message, done.failure->hint});
+    // What the program could not say itself. An exception has printed its own traceback; a signal shows in the exit
+    // status, as it does without us, and is put into words for people only.
+    if (done.failure && done.failure->kind != "exception" && (done.failure->kind != "signal" || isatty(2)))
+      complain(Error{done.failure->code, done.failure->message, done.failure->hint});
   }
   if (flags.verbose)
-    std::fprintf(stderr, "hotcell: %s after %.1f ms (%.1f ms CPU, %.1f MiB, %s start, %s)\n", std::string(name_of(done.status)).c_str(),
-                 done.usage.wall_seconds * 1e3, done.usage.cpu_seconds * 1e3,
-                 static_cast<double>(done.usage.memory_peak_bytes) / 1048576, done.engine.start.c_str(), done.engine.version.c_str());
+    std::fprintf(stderr, "hotcell: %s after %.1f ms (%.1f ms CPU, %.1f MiB, %s start, %s)\n",
+                 std::string(name_of(done.status)).c_str(), done.usage.wall_seconds * 1e3, done.usage.cpu_seconds * 1e3,
+                 static_cast<double>(done.usage.memory_peak_bytes) / 1048576, done.engine.start.c_str(),
+                 done.engine.version.c_str());
   if (!flags.out.empty())
     if (auto written = write_files(done, flags.out); !written) return complain(written.error());
   return exit_status_of(done);

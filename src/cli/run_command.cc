@@ -10,21 +10,28 @@ void add_run(CLI::App& app, Commands& commands) {
   auto flags = std::make_shared<ProgramFlags>();
   auto* command = app.add_subcommand("run", "Run a program: hotcell run [options] FILE|-|-c CODE [-- args]");
   command->positionals_at_end(false);
-  command->add_option("-l,--language", flags->language, "python, javascript or bash; else from extension or shebang")->type_name("LANGUAGE");
+  command->add_option("-l,--language", flags->language, "python, javascript or bash; else from extension or shebang")
+      ->type_name("LANGUAGE");
   auto* code = command->add_option("-c,--code", flags->code, "the program itself")->type_name("CODE");
-  command->add_option("--interpreter", flags->interpreter, "run Python with this interpreter module instead of the built-in one")
-      ->type_name("WASM")->envname("PYTHON_WASI_WASM_PATH");
+  command
+      ->add_option("--interpreter", flags->interpreter,
+                   "run Python with this interpreter module instead of the built-in one")
+      ->type_name("WASM")
+      ->envname("PYTHON_WASI_WASM_PATH");
   command->add_option("file", flags->file, "the program's file, or - for standard input");
   command->add_option("args", flags->args, "arguments for the program, after --");
   add_limit_flags(*command, *flags);
   add_file_flags(*command, *flags);
-  command->footer("The exit status is the program's; 124 timeout, 125 hotcell failed or refused, 128+n signal n, 137 a limit.");
+  command->footer(
+      "The exit status is the program's; 124 timeout, 125 hotcell failed or refused, 128+n signal n, 137 a limit.");
   command->callback([&commands, flags, code] {
     commands.action = [&commands, flags, code]() -> int {
       flags->has_code = code->count() > 0;
-      if (flags->has_code && !flags->file.empty()) flags->args.insert(flags->args.begin(), std::exchange(flags->file, {}));
+      if (flags->has_code && !flags->file.empty())
+        flags->args.insert(flags->args.begin(), std::exchange(flags->file, {}));
       if (!flags->has_code && flags->file.empty())
-        return complain({"invalid_field", "there is no program to run", "give a file, - for standard input, or -c CODE"});
+        return complain(
+            {"invalid_field", "there is no program to run", "give a file, - for standard input, or -c CODE"});
       flags->verbose = commands.verbose();
       auto settings = commands.settings();
       if (!settings) return complain(settings.error());
@@ -37,7 +44,8 @@ void add_run(CLI::App& app, Commands& commands) {
 
 void add_wasm(CLI::App& app, Commands& commands) {
   auto flags = std::make_shared<ProgramFlags>();
-  auto* command = app.add_subcommand("wasm", "Run a WebAssembly module (WASI preview 1): hotcell wasm [options] FILE.wasm|FILE.wat [-- args]");
+  auto* command = app.add_subcommand(
+      "wasm", "Run a WebAssembly module (WASI preview 1): hotcell wasm [options] FILE.wasm|FILE.wat [-- args]");
   command->add_option("file", flags->file, "the module")->required();
   command->add_option("args", flags->args, "arguments for the module, after --");
   add_limit_flags(*command, *flags);

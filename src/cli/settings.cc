@@ -81,8 +81,7 @@ Expected<void> read_section(const YAML::Node& node, const std::string& name, con
       std::vector<std::string_view> known;
       for (const auto& [one, setter] : section) known.push_back(one);
       auto hint = protocol::suggestion(key, known);
-      return fail("invalid_config", "there is no setting " + shown,
-                  std::move(hint));
+      return fail("invalid_config", "there is no setting " + shown, std::move(hint));
     }
     if (auto set = found->second(item.second, shown); !set) return set;
   }
@@ -107,26 +106,31 @@ Expected<void> read_file_into(Settings& settings, const fs::path& path) {
       {"max_fuel", number(wasi.max_fuel, std::uint64_t{0}, std::uint64_t{1} << 62)},
       {"execution_timeout_ms", number(settings.timeout_seconds, 0.001, 86400.0, 0.001)},
       {"max_workers", number(wasi.max_workers, 1u, 1024u)},
-      {"images", [&](const YAML::Node& node, const std::string&) -> Expected<void> {
+      {"images",
+       [&](const YAML::Node& node, const std::string&) -> Expected<void> {
          if (environment("HOTCELL_IMAGES").empty()) wasi.images = node.as<std::string>("");
          return {};
        }},
-      {"allowed_paths", [&](const YAML::Node& node, const std::string& key) -> Expected<void> {
+      {"allowed_paths",
+       [&](const YAML::Node& node, const std::string& key) -> Expected<void> {
          if (!node.IsSequence()) return wrong(key, "must be a list of folders");
          for (const auto& item : node) {
            // "/data" shows the folder under its own name, "/srv/data:/data" under another.
            const auto text_of = item.as<std::string>("");
            const auto colon = text_of.find(':');
            const auto host = text_of.substr(0, colon), guest = colon == text_of.npos ? host : text_of.substr(colon + 1);
-           if (!host.starts_with('/') || !guest.starts_with('/')) return wrong(key, "must hold absolute paths: " + text_of);
+           if (!host.starts_with('/') || !guest.starts_with('/'))
+             return wrong(key, "must hold absolute paths: " + text_of);
            if (!fs::is_directory(host)) return wrong(key, "names a folder that does not exist: " + host);
            wasi.allowed_paths.emplace_back(host, guest);
          }
          return {};
        }},
-      {"env_vars", [&](const YAML::Node& node, const std::string& key) -> Expected<void> {
+      {"env_vars",
+       [&](const YAML::Node& node, const std::string& key) -> Expected<void> {
          if (!node.IsMap()) return wrong(key, "must be a map of names to values");
-         for (const auto& item : node) wasi.env.emplace_back(item.first.as<std::string>(""), item.second.as<std::string>(""));
+         for (const auto& item : node)
+           wasi.env.emplace_back(item.first.as<std::string>(""), item.second.as<std::string>(""));
          return {};
        }},
       {"security", [&](const YAML::Node& node, const std::string& key) { return read_section(node, key, security); }},
@@ -158,8 +162,8 @@ Expected<void> from_environment(const char* name, T& target, double least, doubl
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
-    return fail("invalid_config", "the environment variable " + std::string(name) + " must be a number from " + plain(least) +
-                                      " to " + plain(most) + ", not \"" + text + "\"");
+    return fail("invalid_config", "the environment variable " + std::string(name) + " must be a number from " +
+                                      plain(least) + " to " + plain(most) + ", not \"" + text + "\"");
   target = static_cast<T>(value * scale);
   return {};
 }

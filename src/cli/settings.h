@@ -14,7 +14,8 @@ struct Settings {
   double timeout_seconds = 30;
 };
 
-// `file` empty: $HOTCELL_CONFIG, else the first of ~/.config/hotcell/config.yaml and /etc/hotcell/config.yaml that exists.
+// `file` empty: $HOTCELL_CONFIG, else the first of ~/.config/hotcell/config.yaml and /etc/hotcell/config.yaml that
+// exists.
 Expected<Settings> load_settings(const std::filesystem::path& file);
 
 }  // namespace hotcell::cli

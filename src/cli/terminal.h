@@ -14,8 +14,8 @@ enum class LogLevel { quiet, error, warn, info, debug };
 // Prints "hotcell: sentence" and the hint to stderr; returns kRefused.
 int complain(const Error& error);
 
-// Ctrl-C and SIGTERM stop the run instead of leaving it behind. Returns the token that they set; it lives as long as the
-// process.
+// Ctrl-C and SIGTERM stop the run instead of leaving it behind. Returns the token that they set; it lives as long as
+// the process.
 protocol::StopToken& stop_on_signals();
 
 // Writes all of it to a descriptor; a reader that is gone is no error of ours.

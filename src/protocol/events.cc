@@ -23,52 +23,51 @@ struct Overloaded : Cases... {
 };
 
 void add_members(Ordered& json, const Event& event) {
-  std::visit(
-      Overloaded{
-          [&](const event::Accepted& it) {
-            json["id"] = it.id;
-            if (it.session_id) json["session_id"] = *it.session_id;
-          },
-          [&](const event::Queued& it) { json["position"] = it.position; },
-          [&](const event::Setup& it) {
-            json["phase"] = word_for(it.phase, kPhases);
-            if (!it.message.empty()) json["message"] = it.message;
-          },
-          [&](const event::Started& it) {
-            json["engine"] = it.engine;
-            json["start"] = it.start;
-          },
-          [&](const event::Output& it) {
-            if (it.base64)
-              json["base64"] = base64_encode(it.bytes);
-            else
-              json["text"] = to_text(it.bytes).text;
-          },
-          [&](const event::Shown& it) { json.update(to_json(it.value)); },
-          [&](const event::Failed& it) { json.update(to_json(it.failure)); },
-          [&](const event::Files& it) {
-            auto& files = json["files"] = Ordered::array();
-            for (const auto& file : it.files) files.push_back(to_json(file));
-          },
-          [](const event::Keepalive&) {},
-          [&](const event::Gap& it) {
-            json["from"] = it.from;
-            json["to"] = it.to;
-          },
-          [&](const event::End& it) {
-            if (const auto* result = std::get_if<Result>(&it.how))
-              json["result"] = to_json(*result, {.streams = false});
-            else
-              json["problem"] = to_json(std::get<Problem>(it.how));
-          },
-      },
-      event.what);
+  std::visit(Overloaded{
+                 [&](const event::Accepted& it) {
+                   json["id"] = it.id;
+                   if (it.session_id) json["session_id"] = *it.session_id;
+                 },
+                 [&](const event::Queued& it) { json["position"] = it.position; },
+                 [&](const event::Setup& it) {
+                   json["phase"] = word_for(it.phase, kPhases);
+                   if (!it.message.empty()) json["message"] = it.message;
+                 },
+                 [&](const event::Started& it) {
+                   json["engine"] = it.engine;
+                   json["start"] = it.start;
+                 },
+                 [&](const event::Output& it) {
+                   if (it.base64)
+                     json["base64"] = base64_encode(it.bytes);
+                   else
+                     json["text"] = to_text(it.bytes).text;
+                 },
+                 [&](const event::Shown& it) { json.update(to_json(it.value)); },
+                 [&](const event::Failed& it) { json.update(to_json(it.failure)); },
+                 [&](const event::Files& it) {
+                   auto& files = json["files"] = Ordered::array();
+                   for (const auto& file : it.files) files.push_back(to_json(file));
+                 },
+                 [](const event::Keepalive&) {},
+                 [&](const event::Gap& it) {
+                   json["from"] = it.from;
+                   json["to"] = it.to;
+                 },
+                 [&](const event::End& it) {
+                   if (const auto* result = std::get_if<Result>(&it.how))
+                     json["result"] = to_json(*result, {.streams = false});
+                   else
+                     json["problem"] = to_json(std::get<Problem>(it.how));
+                 },
+             },
+             event.what);
 }
 
 Problem read_problem(nlohmann::json& value, std::string pointer, Complaints& complaints) {
   ObjectReader reader(value, std::move(pointer), complaints);
-  Problem problem =
-      make_problem(reader.text("code").value_or("internal"), reader.text("detail").value_or(""), reader.text("hint").value_or(""));
+  Problem problem = make_problem(reader.text("code").value_or("internal"), reader.text("detail").value_or(""),
+                                 reader.text("hint").value_or(""));
   if (const auto status = reader.integer("status", 100, 599)) problem.http_status = static_cast<int>(*status);
   problem.title = reader.text("title").value_or(problem.title);
   problem.retryable = reader.boolean("retryable").value_or(problem.retryable);
@@ -99,8 +98,8 @@ event::Output read_output(ObjectReader& reader, Stream stream) {
 std::string_view type_of(const Event& event) {
   if (const auto* output = std::get_if<event::Output>(&event.what))
     return output->stream == Stream::out ? "stdout" : "stderr";
-  constexpr std::array<std::string_view, 11> kTypes{"accepted", "queued", "setup", "started",   "", "result",
-                                                    "error",    "files",  "keepalive", "gap", "end"};
+  constexpr std::array<std::string_view, 11> kTypes{"accepted", "queued", "setup",     "started", "",   "result",
+                                                    "error",    "files",  "keepalive", "gap",     "end"};
   static_assert(std::variant_size_v<decltype(Event::what)> == kTypes.size());
   return kTypes[event.what.index()];
 }

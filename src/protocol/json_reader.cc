@@ -91,7 +91,8 @@ class Builder : public nlohmann::json_sax<Json> {
   bool open(Json&& container) {
     Json* node = place(std::move(container));
     if (levels_.size() >= caps_.depth)
-      return refuse("invalid_field", "the document is nested deeper than " + std::to_string(caps_.depth) + " levels", "");
+      return refuse("invalid_field", "the document is nested deeper than " + std::to_string(caps_.depth) + " levels",
+                    "");
     if (++values_ > caps_.values)
       return refuse("invalid_field", "the document has more than " + std::to_string(caps_.values) + " values", "");
     // The pointer stays good: the container that holds this node does not change before this one is closed.
@@ -113,12 +114,18 @@ class Builder : public nlohmann::json_sax<Json> {
 
 std::string_view type_of(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::boolean: return "a boolean";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::object: return "an object";
-    default: return "a number";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::boolean:
+      return "a boolean";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::object:
+      return "an object";
+    default:
+      return "a number";
   }
 }
 

@@ -93,8 +93,7 @@ class ObjectReader {
 };
 
 template <class Enum, std::size_t N>
-std::optional<Enum> ObjectReader::choice(std::string_view name,
-                                         const std::pair<std::string_view, Enum> (&choices)[N]) {
+std::optional<Enum> ObjectReader::choice(std::string_view name, const std::pair<std::string_view, Enum> (&choices)[N]) {
   const auto given = text(name);
   if (!given) return std::nullopt;
   std::vector<std::string_view> names;

@@ -43,7 +43,8 @@ std::string_view nearest(std::string_view name, std::span<const std::string_view
   for (const auto candidate : known) {
     std::size_t score = edit_distance(wanted, candidate);
     const auto shorter = std::min(wanted.size(), candidate.size());
-    if (shorter >= 3 && wanted.substr(0, shorter) == candidate.substr(0, shorter)) score = std::min<std::size_t>(score, 1);
+    if (shorter >= 3 && wanted.substr(0, shorter) == candidate.substr(0, shorter))
+      score = std::min<std::size_t>(score, 1);
     if (shorter >= 3 && first_word(wanted) == first_word(candidate)) score = std::min<std::size_t>(score, 2);
     if (score < best_score) {
       best_score = score;

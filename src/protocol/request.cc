@@ -35,10 +35,14 @@ std::optional<Language> language_from_name(std::string_view name) {
 
 std::string_view name_of(Language language) {
   switch (language) {
-    case Language::python: return "python";
-    case Language::javascript: return "javascript";
-    case Language::bash: return "bash";
-    case Language::wasm: return "wasm";
+    case Language::python:
+      return "python";
+    case Language::javascript:
+      return "javascript";
+    case Language::bash:
+      return "bash";
+    case Language::wasm:
+      return "wasm";
   }
   return "unknown";
 }

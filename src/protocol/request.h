@@ -89,8 +89,8 @@ struct Request {
 
   Mode mode = Mode::automatic;
   std::optional<std::string> session_id;
-  bool create_session = false;    // if_no_session: "create"
-  bool fail_when_busy = false;    // if_busy: "error"
+  bool create_session = false;  // if_no_session: "create"
+  bool fail_when_busy = false;  // if_busy: "error"
   EngineWish engine = EngineWish::any;
 
   std::optional<std::string> stdin_bytes;  // from stdin or stdin_base64

@@ -59,7 +59,8 @@ bool is_host_and_port(std::string_view text) {
   const auto port = text.substr(colon + 1);
   unsigned number = 0;
   const auto parsed = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (parsed.ec != std::errc{} || parsed.ptr != port.data() + port.size() || number < 1 || number > 65'535) return false;
+  if (parsed.ec != std::errc{} || parsed.ptr != port.data() + port.size() || number < 1 || number > 65'535)
+    return false;
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
     return host.find_first_not_of("0123456789abcdefABCDEF:.") == host.npos;

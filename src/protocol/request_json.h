@@ -1,4 +1,5 @@
-// The execute request as JSON (api.md B3): strict on the way in, so that a typo is an answer and not a run with defaults.
+// The execute request as JSON (api.md B3): strict on the way in, so that a typo is an answer and not a run with
+// defaults.
 //
 // Problems: malformed, body_too_large, invalid_field, unknown_language, path_outside_workspace; each with a pointer to
 // every field concerned. Null counts as absent.

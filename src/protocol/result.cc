@@ -25,13 +25,18 @@ std::string new_execution_id() {
 
 int exit_status_of(const Outcome& outcome) {
   switch (outcome.status) {
-    case Status::timeout: return 124;
-    case Status::cancelled: return 130;
-    case Status::limit_exceeded: return 137;
+    case Status::timeout:
+      return 124;
+    case Status::cancelled:
+      return 130;
+    case Status::limit_exceeded:
+      return 137;
     case Status::rejected:
-    case Status::sandbox_error: return 125;
+    case Status::sandbox_error:
+      return 125;
     case Status::completed:
-    case Status::failed: break;
+    case Status::failed:
+      break;
   }
   if (outcome.signal) {
     const auto number = signal_number(*outcome.signal);

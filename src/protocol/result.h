@@ -18,9 +18,9 @@ std::string_view name_of(Status status);
 
 // Why it did not complete. `code` is stable and made to be matched on; `message` is a plain sentence.
 struct Failure {
-  std::string code;  // exception, exit, signal, timeout, cpu_limit, memory_limit, output_limit, process_limit, disk_limit,
-                     // fuel_limit, stack_limit, result_limit, validation_failed, dependency_failed, engine_unavailable,
-                     // worker_lost, cancelled, …
+  std::string code;  // exception, exit, signal, timeout, cpu_limit, memory_limit, output_limit, process_limit,
+                     // disk_limit, fuel_limit, stack_limit, result_limit, validation_failed, dependency_failed,
+                     // engine_unavailable, worker_lost, cancelled, …
   std::string kind;  // exception, signal, timeout, limit, rejected, dependency, cancelled, sandbox
   std::string name;  // "ValueError", "SIGABRT"; may be empty
   std::string message;
@@ -33,8 +33,8 @@ struct Failure {
 
 // One output stream: what was kept of it, and how much there was.
 struct Output {
-  std::string bytes;           // head, and when truncated: a line that says how much is missing, and the tail
-  std::uint64_t total = 0;     // bytes that the program wrote
+  std::string bytes;        // head, and when truncated: a line that says how much is missing, and the tail
+  std::uint64_t total = 0;  // bytes that the program wrote
   bool truncated = false;
 };
 
@@ -43,8 +43,8 @@ struct OutputFile {
   std::string path;  // relative to /workspace, or absolute when it is elsewhere
   Change change = Change::created;
   std::uint64_t size = 0;
-  std::string content;           // empty when deleted, or left out
-  bool content_left_out = false; // over collect.inline_bytes or limits.files_bytes
+  std::string content;            // empty when deleted, or left out
+  bool content_left_out = false;  // over collect.inline_bytes or limits.files_bytes
 };
 
 struct Value {  // a displayed or returned value, as a mime bundle

@@ -42,10 +42,14 @@ std::string percent_encoded(std::string_view path) {
 
 Json limits_json(const Limits& limits) {
   return {
-      {"memory_bytes", or_null(limits.memory_bytes)}, {"cpu_seconds", or_null(limits.cpu_seconds)},
-      {"cpus", or_null(limits.cpus)},                 {"pids", or_null(limits.pids)},
-      {"disk_bytes", or_null(limits.disk_bytes)},     {"output_bytes", or_null(limits.output_bytes)},
-      {"result_bytes", or_null(limits.result_bytes)}, {"files_bytes", or_null(limits.files_bytes)},
+      {"memory_bytes", or_null(limits.memory_bytes)},
+      {"cpu_seconds", or_null(limits.cpu_seconds)},
+      {"cpus", or_null(limits.cpus)},
+      {"pids", or_null(limits.pids)},
+      {"disk_bytes", or_null(limits.disk_bytes)},
+      {"output_bytes", or_null(limits.output_bytes)},
+      {"result_bytes", or_null(limits.result_bytes)},
+      {"files_bytes", or_null(limits.files_bytes)},
       {"fuel", or_null(limits.fuel)},
   };
 }
@@ -82,9 +86,9 @@ Json dependencies_json(const Result& result) {
 
 Json to_json(const Failure& failure) {
   return {
-      {"code", failure.code},           {"kind", failure.kind},           {"name", failure.name},
-      {"message", failure.message},     {"traceback", failure.traceback}, {"line", or_null(failure.line)},
-      {"limit", failure.limit},         {"hint", failure.hint},           {"retryable", failure.retryable},
+      {"code", failure.code},       {"kind", failure.kind},           {"name", failure.name},
+      {"message", failure.message}, {"traceback", failure.traceback}, {"line", or_null(failure.line)},
+      {"limit", failure.limit},     {"hint", failure.hint},           {"retryable", failure.retryable},
   };
 }
 

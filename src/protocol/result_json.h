@@ -23,8 +23,8 @@ nlohmann::ordered_json to_json(const Failure& failure);
 nlohmann::ordered_json to_json(const Value& value);
 nlohmann::ordered_json to_json(const OutputFile& file, std::string_view url = {});
 
-// For clients. Every member of B4 must be there with its type; unknown ones are ignored, because a newer server may send
-// them. What the wire does not carry stays lost: the bytes of a lossy stream, the content of files left out.
+// For clients. Every member of B4 must be there with its type; unknown ones are ignored, because a newer server may
+// send them. What the wire does not carry stays lost: the bytes of a lossy stream, the content of files left out.
 Expected<Result> result_from_json(std::string_view text, const JsonCaps& caps = {.bytes = std::size_t{256} << 20});
 
 // The same inside another document; complaints go to the caller's list.

@@ -12,7 +12,8 @@ struct Signal {
   int number;
 };
 
-#define HOTCELL_SIGNAL(name) Signal{#name, name}
+#define HOTCELL_SIGNAL(name) \
+  Signal { #name, name }
 constexpr std::array kSignals{
     HOTCELL_SIGNAL(SIGHUP),  HOTCELL_SIGNAL(SIGINT),    HOTCELL_SIGNAL(SIGQUIT), HOTCELL_SIGNAL(SIGILL),
     HOTCELL_SIGNAL(SIGTRAP), HOTCELL_SIGNAL(SIGABRT),   HOTCELL_SIGNAL(SIGBUS),  HOTCELL_SIGNAL(SIGFPE),

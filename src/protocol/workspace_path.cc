@@ -12,8 +12,7 @@ std::expected<std::string, std::string> workspace_path(std::string_view path) {
   if (path.find('\0') != path.npos) return std::unexpected("a path cannot contain a NUL character");
   if (path == kRoot) return ".";
   if (path.front() == '/') {
-    if (!path.starts_with("/workspace/"))
-      return std::unexpected("an absolute path must lie below /workspace");
+    if (!path.starts_with("/workspace/")) return std::unexpected("an absolute path must lie below /workspace");
     path.remove_prefix(kRoot.size() + 1);
   }
   std::string out;

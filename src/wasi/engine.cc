@@ -54,7 +54,8 @@ std::unexpected<Error> unsupported(const std::string& field, const std::string& 
 // A field that this engine cannot honour is refused, never ignored.
 Expected<void> check_supported(const Request& request) {
   const auto possible = [](double seconds) { return seconds > 0 && seconds <= kLongestRun; };  // no NaN either
-  if (!possible(request.timeout_seconds)) return fail("invalid_field", "timeout_seconds must be above 0 and at most 86400");
+  if (!possible(request.timeout_seconds))
+    return fail("invalid_field", "timeout_seconds must be above 0 and at most 86400");
   if (request.limits.cpu_seconds && !possible(*request.limits.cpu_seconds))
     return fail("invalid_field", "limits.cpu_seconds must be above 0 and at most 86400");
   if (request.argv) return unsupported("argv", "it has no other programs to start", "use engine docker");
@@ -79,8 +80,8 @@ using Amount = std::uint64_t;
 Expected<Amount> effective(const char* field, std::optional<Amount> asked, Amount standard, Amount most) {
   if (!asked) return std::min(standard, most);
   if (*asked > most)
-    return fail("limit_above_maximum",
-                std::string("limits.") + field + " is " + std::to_string(*asked) + ", the most allowed is " + std::to_string(most));
+    return fail("limit_above_maximum", std::string("limits.") + field + " is " + std::to_string(*asked) +
+                                           ", the most allowed is " + std::to_string(most));
   return *asked;
 }
 
@@ -100,7 +101,7 @@ struct WasiEngine::State {
   EngineOptions options;
   std::unique_ptr<Pool> plain;
   std::mutex metered_mutex;
-  std::unique_ptr<Pool> metered;  // started when somebody asks for fuel
+  std::unique_ptr<Pool> metered;                         // started when somebody asks for fuel
   std::vector<std::unique_ptr<LocalDirectory>> allowed;  // in the order of options.allowed_paths
   std::once_flag cache_opened;
   std::optional<ModuleCache> cache;  // opened at first use; none where the folder cannot be used
@@ -114,18 +115,22 @@ struct WasiEngine::State {
 
   Expected<Pool*> pool(bool fuel);
   Expected<protocol::Limits> limits_of(const Request& request) const;
-  Expected<std::shared_ptr<Fd>> module_code(const Request& request, const protocol::Limits& limits, std::string& key, Deadline deadline);
-  Expected<std::vector<std::uint8_t>> compile(const std::string& bytes, const protocol::Limits& limits, bool fuel, Deadline deadline);
+  Expected<std::shared_ptr<Fd>> module_code(const Request& request, const protocol::Limits& limits, std::string& key,
+                                            Deadline deadline);
+  Expected<std::vector<std::uint8_t>> compile(const std::string& bytes, const protocol::Limits& limits, bool fuel,
+                                              Deadline deadline);
   bool answer(Channel& channel, std::string_view question) const;
-  Outcome execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order, const std::vector<int>& descriptors,
-                  const Request& request, const protocol::Limits& limits, OutputSink* sink, const StopToken* stop, bool& never_ran);
+  Outcome execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order,
+                  const std::vector<int>& descriptors, const Request& request, const protocol::Limits& limits,
+                  OutputSink* sink, const StopToken* stop, bool& never_ran);
 };
 
 Expected<Pool*> WasiEngine::State::pool(bool fuel) {
   if (!fuel) return plain.get();
   const std::lock_guard lock(metered_mutex);
   if (!metered) {
-    auto started = Pool::start({options.worker, options.images, true, options.pin_images, options.max_workers, options.keep_idle});
+    auto started =
+        Pool::start({options.worker, options.images, true, options.pin_images, options.max_workers, options.keep_idle});
     if (!started) return std::unexpected(started.error());
     metered = std::move(*started);
   }
@@ -156,8 +161,8 @@ Expected<protocol::Limits> WasiEngine::State::limits_of(const Request& request) 
   return out;
 }
 
-Expected<std::vector<std::uint8_t>> WasiEngine::State::compile(const std::string& bytes, const protocol::Limits& limits, bool fuel,
-                                                               Deadline deadline) {
+Expected<std::vector<std::uint8_t>> WasiEngine::State::compile(const std::string& bytes, const protocol::Limits& limits,
+                                                               bool fuel, Deadline deadline) {
   auto chosen = pool(fuel);
   if (!chosen) return std::unexpected(chosen.error());
   const auto end = deadline.sooner(Deadline::after_seconds(kCompileSeconds));
@@ -167,7 +172,8 @@ Expected<std::vector<std::uint8_t>> WasiEngine::State::compile(const std::string
   order.put<std::uint64_t>(*limits.memory_bytes);
   order.put<std::uint32_t>(options.table_elements);
   order.put_bytes(bytes);
-  if (auto sent = (*worker)->channel.send(FrameType::compile, order.bytes()); !sent) return std::unexpected(sent.error());
+  if (auto sent = (*worker)->channel.send(FrameType::compile, order.bytes()); !sent)
+    return std::unexpected(sent.error());
   auto frame = (*worker)->channel.receive(end);
   if ((*worker)->process) syscall(SYS_pidfd_send_signal, (*worker)->process.get(), SIGKILL, nullptr, 0);
   if (!frame)
@@ -183,8 +189,8 @@ Expected<std::vector<std::uint8_t>> WasiEngine::State::compile(const std::string
   return fail(std::string(first), std::string(second));
 }
 
-Expected<std::shared_ptr<Fd>> WasiEngine::State::module_code(const Request& request, const protocol::Limits& limits, std::string& key_text,
-                                                             Deadline deadline) {
+Expected<std::shared_ptr<Fd>> WasiEngine::State::module_code(const Request& request, const protocol::Limits& limits,
+                                                             std::string& key_text, Deadline deadline) {
   const auto& bytes = request.wasm->bytes;
   if (bytes.size() > kMaxModuleBytes)
     return fail("module_too_large", "the module has " + std::to_string(bytes.size()) + " bytes, the most allowed is " +
@@ -254,29 +260,32 @@ bool WasiEngine::State::answer(Channel& channel, std::string_view payload) const
         out.error = static_cast<std::uint16_t>(names.error());
       break;
   }
-  return channel.send(FrameType::host_answer, out.encode(), file ? std::vector<int>{file.get()} : std::vector<int>{},
-                      Deadline::after(kSendTime))
+  return channel
+      .send(FrameType::host_answer, out.encode(), file ? std::vector<int>{file.get()} : std::vector<int>{},
+            Deadline::after(kSendTime))
       .has_value();
 }
 
 Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order,
-                                   const std::vector<int>& descriptors, const Request& request, const protocol::Limits& limits,
-                                   OutputSink* sink, const StopToken* stop, bool& never_ran) {
+                                   const std::vector<int>& descriptors, const Request& request,
+                                   const protocol::Limits& limits, OutputSink* sink, const StopToken* stop,
+                                   bool& never_ran) {
   never_ran = false;
   if (auto sent = worker->channel.send(FrameType::order, order, descriptors, Deadline::after(kSendTime)); !sent) {
     never_ran = true;  // it died while it was idle, or does not listen: nothing has happened yet
     pool.discard(std::move(worker));
     return worker_lost("it was gone before the program started");
   }
-  auto deadline = Deadline::after(std::chrono::nanoseconds(static_cast<long long>(request.timeout_seconds * 1e9)) + kReportMargin);
+  auto deadline =
+      Deadline::after(std::chrono::nanoseconds(static_cast<long long>(request.timeout_seconds * 1e9)) + kReportMargin);
   int stop_fd = stop ? stop->fd() : -1;
   bool cancelled = false;
   bool wants_input = false;
   const std::uint64_t most_output = *limits.output_bytes;
   std::uint64_t shown[2] = {};  // of each stream
   // All that a report may hold, with room for paths: a worker cannot make us keep more.
-  const auto cap = std::min<std::uint64_t>(
-      kMaxFrame, 2 * most_output + 3 * *limits.result_bytes + *limits.files_bytes + (request.collect.max_files + 16ull) * (64u << 10));
+  const auto cap = std::min<std::uint64_t>(kMaxFrame, 2 * most_output + 3 * *limits.result_bytes + *limits.files_bytes +
+                                                          (request.collect.max_files + 16ull) * (64u << 10));
   for (;;) {
     if (wants_input && wait_for_input(sink->input_fd(), worker->channel.fd(), stop_fd, deadline)) {
       char bytes[65536];
@@ -304,7 +313,8 @@ Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, c
       const auto bytes = frame->payload.substr(1);
       const bool is_out = frame->payload[0] == 1;
       shown[is_out ? 0 : 1] += bytes.size();
-      if (sink && shown[is_out ? 0 : 1] <= most_output) sink->output(is_out ? Stream::out : Stream::err, {bytes.data(), bytes.size()});
+      if (sink && shown[is_out ? 0 : 1] <= most_output)
+        sink->output(is_out ? Stream::out : Stream::err, {bytes.data(), bytes.size()});
       continue;
     }
     std::optional<Report> report;
@@ -340,7 +350,8 @@ Expected<std::unique_ptr<WasiEngine>> WasiEngine::create(EngineOptions options) 
   if (given.images.empty()) given.images = default_images_folder();
   if (given.module_cache.empty()) given.module_cache = cache_folder() / "modules";
   if (given.allowed_paths.size() > kMaxHostDirectories)
-    return fail("invalid_config", "wasi.allowed_paths may name at most " + std::to_string(kMaxHostDirectories) + " folders");
+    return fail("invalid_config",
+                "wasi.allowed_paths may name at most " + std::to_string(kMaxHostDirectories) + " folders");
   for (const auto& [host, guest] : given.allowed_paths) {
     Fd folder(open(host.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!folder) return fail_errno("cannot open the allowed folder " + host.string());
@@ -357,7 +368,8 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
   auto limits = state_->limits_of(request);
   if (!limits) return std::unexpected(limits.error());
   const auto begun = Deadline::Clock::now();
-  const auto deadline = Deadline::after_seconds(request.deadline_seconds.value_or(request.timeout_seconds + kQueueAllowance));
+  const auto deadline =
+      Deadline::after_seconds(request.deadline_seconds.value_or(request.timeout_seconds + kQueueAllowance));
   const auto& options = state_->options;
 
   Order order;
@@ -365,7 +377,8 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
   std::shared_ptr<Fd> code;
   if (request.language == Language::wasm) {
     if (!request.wasm) return fail("invalid_field", "there is no module in the request");
-    if (request.wasm->blob || request.wasm->name) return unsupported("wasm", "send the module itself; stored modules are not there yet");
+    if (request.wasm->blob || request.wasm->name)
+      return unsupported("wasm", "send the module itself; stored modules are not there yet");
     auto found = state_->module_code(request, *limits, module_key, deadline);
     if (!found) {
       const auto& code_of = found.error().code;
@@ -443,7 +456,8 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
     const auto queued = std::chrono::duration<double>(Deadline::Clock::now() - begun).count();
     bool never_ran = false;
     const std::vector<int> descriptors = code ? std::vector<int>{code->get()} : std::vector<int>{};
-    auto outcome = state_->execute(**pool, std::move(*worker), bytes, descriptors, request, *limits, sink, stop, never_ran);
+    auto outcome =
+        state_->execute(**pool, std::move(*worker), bytes, descriptors, request, *limits, sink, stop, never_ran);
     if (never_ran && tries < 3) continue;
     outcome.usage.queue_seconds = queued;
     outcome.engine.name = "wasi";

@@ -27,12 +27,13 @@ struct EngineOptions {
   std::uint64_t result_bytes = 256ull << 10, max_result_bytes = 16ull << 20;
   std::uint64_t files_bytes = 64ull << 20;
   std::uint32_t table_elements = 20000;
-  std::uint64_t max_fuel = 0;          // 0: not metered unless a request asks for it
+  std::uint64_t max_fuel = 0;                            // 0: not metered unless a request asks for it
   std::vector<std::pair<std::string, std::string>> env;  // given to every program
 
   // What programs may see and do (the seeds' security section).
   bool fs_readonly = false, allow_clock = true, allow_random = true;
-  std::vector<std::pair<std::filesystem::path, std::string>> allowed_paths;  // host directory, where the program sees it
+  std::vector<std::pair<std::filesystem::path, std::string>>
+      allowed_paths;  // host directory, where the program sees it
 };
 
 class WasiEngine final : public protocol::Engine {

@@ -48,10 +48,16 @@ Expected<Manifest> Manifest::from_json(const std::string& text) {
                   "the image has layout " + std::to_string(out.layout) + ", this hotcell reads layout " +
                       std::to_string(kImageLayout),
                   "build the images again: scripts/build --images");
-    for (auto [field, key] : {std::pair(&out.name, "name"), {&out.language, "language"}, {&out.version, "version"},
-                              {&out.wasmtime, "wasmtime"}, {&out.settings, "settings"}, {&out.cpu, "cpu"},
-                              {&out.wasm_sha256, "wasm_sha256"}, {&out.memory_sha256, "memory_sha256"},
-                              {&out.proof, "proof"}, {&out.built_at, "built_at"}})
+    for (auto [field, key] : {std::pair(&out.name, "name"),
+                              {&out.language, "language"},
+                              {&out.version, "version"},
+                              {&out.wasmtime, "wasmtime"},
+                              {&out.settings, "settings"},
+                              {&out.cpu, "cpu"},
+                              {&out.wasm_sha256, "wasm_sha256"},
+                              {&out.memory_sha256, "memory_sha256"},
+                              {&out.proof, "proof"},
+                              {&out.built_at, "built_at"}})
       *field = in.at(key).get<std::string>();
     out.memory_bytes = in.at("memory_bytes").get<std::uint64_t>();
     out.used_bytes = in.at("used_bytes").get<std::uint64_t>();

@@ -1,8 +1,8 @@
 // manifest.json: what an image folder holds, so that a wrong one is refused with a reason instead of being loaded.
 //
-// An image folder: code.cwasm (compiled, without data segments), code-fuel.cwasm (the same, metered), memory.bin (linear
-// memory after initialisation), stdlib.pack (files that every cell sees; optional), manifest.json (written last: a
-// folder without it is not an image).
+// An image folder: code.cwasm (compiled, without data segments), code-fuel.cwasm (the same, metered), memory.bin
+// (linear memory after initialisation), stdlib.pack (files that every cell sees; optional), manifest.json (written
+// last: a folder without it is not an image).
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -28,13 +28,13 @@ struct Manifest {
   std::string name, language, version;  // "python", "python", "3.11.2"
   std::string wasmtime, settings, cpu;  // what the code was compiled by and for
   std::string wasm_sha256, memory_sha256;
-  std::string proof;                    // why it may be reset in place, one line
+  std::string proof;  // why it may be reset in place, one line
   std::string built_at;
   std::uint64_t memory_bytes = 0;
-  std::uint64_t used_bytes = 0;         // pages of the image that are not all zero
-  std::vector<GlobalValue> globals;     // every mutable one
-  std::uint32_t report_address = 0;     // of the report structure in guest memory
-  std::uint32_t break_words[4] = {};    // soft break: mem[0] = 3, mem[1] = mem[2] = 1
+  std::uint64_t used_bytes = 0;              // pages of the image that are not all zero
+  std::vector<GlobalValue> globals;          // every mutable one
+  std::uint32_t report_address = 0;          // of the report structure in guest memory
+  std::uint32_t break_words[4] = {};         // soft break: mem[0] = 3, mem[1] = mem[2] = 1
   std::map<std::string, std::string> parts;  // versions of what is inside
 
   std::string to_json() const;
@@ -42,8 +42,8 @@ struct Manifest {
   static Expected<Manifest> load(const std::filesystem::path& folder);
 };
 
-// The Wasmtime that this build was made with, and the engine settings that decide whether compiled code fits. Here, because
-// the engine's side keys its caches with them and does not link Wasmtime.
+// The Wasmtime that this build was made with, and the engine settings that decide whether compiled code fits. Here,
+// because the engine's side keys its caches with them and does not link Wasmtime.
 std::string compiled_by();
 std::string compiled_settings(bool fuel);
 

@@ -44,12 +44,13 @@ Failure exception_of(Report& report) {
 // A program that died because it was refused something has met a limit, whatever its language calls that.
 bool died_of_memory(const Report& report) {
   if (report.uncaught && report.error_name == "MemoryError") {
-    // A MemoryError without a word at a line of the program comes from the interpreter, which knows of some requests that
-    // they are too large without trying. Without a line it is the parser's, and means nesting.
+    // A MemoryError without a word at a line of the program comes from the interpreter, which knows of some requests
+    // that they are too large without trying. Without a line it is the parser's, and means nesting.
     return report.growth_refused || (report.error_message.empty() && report.error_line > 0);
   }
   // What CPython 3.11 says when there is no memory for one more frame.
-  if (report.uncaught && report.error_name == "SystemError" && report.error_message == "error return without exception set")
+  if (report.uncaught && report.error_name == "SystemError" &&
+      report.error_message == "error return without exception set")
     return report.growth_refused;
   return report.growth_refused && (report.fate == Fate::trapped || report.fate == Fate::not_started);
 }
@@ -148,16 +149,17 @@ void describe_failure(Outcome& out, Report& report, const Request& request, cons
       out.failure = std::move(failure);
       return;
     }
-    case Fate::exited: break;
+    case Fate::exited:
+      break;
   }
   out.exit_code = report.exit_code;
   if (report.exit_code == 0) return;
   out.status = Status::failed;
   if (!report.uncaught) return;
   if (died_of_disk(report)) {
-    auto failure = limit("disk_limit", "disk",
-                         "The program wrote more than its limit of " + size_text(*limits.disk_bytes) + ".",
-                         "Write less, or ask for a higher limit (limits.disk_bytes).");
+    auto failure =
+        limit("disk_limit", "disk", "The program wrote more than its limit of " + size_text(*limits.disk_bytes) + ".",
+              "Write less, or ask for a higher limit (limits.disk_bytes).");
     failure.name = std::move(report.error_name);
     failure.traceback = std::move(report.error_traceback);
     return limited(std::move(failure));
@@ -174,9 +176,9 @@ Outcome outcome_of(Report report, const Request& request, const Limits& limits) 
   if (report.result_cut) {
     out.status = Status::limit_exceeded;
     out.exit_code.reset();
-    auto failure = limit("result_limit", "result",
-                         "The error's text was longer than " + size_text(*limits.result_bytes) + ".",
-                         "Put less into the exception, or ask for a higher limit (limits.result_bytes).");
+    auto failure =
+        limit("result_limit", "result", "The error's text was longer than " + size_text(*limits.result_bytes) + ".",
+              "Put less into the exception, or ask for a higher limit (limits.result_bytes).");
     if (out.failure) failure.message += " It began: " + out.failure->message.substr(0, 200);
     out.failure = std::move(failure);
   }
@@ -224,7 +226,8 @@ Outcome worker_lost(std::string_view how) {
   Failure failure;
   failure.code = "worker_lost";
   failure.kind = "sandbox";
-  failure.message = "The worker that ran this program was lost (" + std::string(how) + "). Other runs are not affected.";
+  failure.message =
+      "The worker that ran this program was lost (" + std::string(how) + "). Other runs are not affected.";
   failure.hint = "Run it again; if it is lost again, the program itself is the likely cause.";
   failure.retryable = true;
   out.failure = std::move(failure);

@@ -16,9 +16,9 @@ namespace hotcell::wasi {
 namespace {
 
 constexpr std::chrono::seconds kIdleTime{10};
-constexpr std::chrono::seconds kSpawnTime{20};  // the first spawn of an image loads it
+constexpr std::chrono::seconds kSpawnTime{20};       // the first spawn of an image loads it
 constexpr std::chrono::microseconds kPatience{150};  // about what a small program takes
-constexpr int kControlFd = 3;                   // where hotcell-worker expects its socket
+constexpr int kControlFd = 3;                        // where hotcell-worker expects its socket
 
 void kill_worker(const Worker& worker) {
   if (worker.process) syscall(SYS_pidfd_send_signal, worker.process.get(), SIGKILL, nullptr, 0);
@@ -28,7 +28,8 @@ void kill_worker(const Worker& worker) {
 
 Expected<std::unique_ptr<Pool>> Pool::start(PoolOptions options) {
   std::unique_ptr<Pool> pool(new Pool(std::move(options)));
-  // Above the ranges that distributions and container managers hand out; engines side by side start at different places.
+  // Above the ranges that distributions and container managers hand out; engines side by side start at different
+  // places.
   pool->next_uid_ = static_cast<std::uint32_t>(getpid() % 1000) * 100'000;
   if (auto started = pool->start_zygote(); !started) return std::unexpected(started.error());
   return pool;
@@ -65,11 +66,13 @@ Expected<void> Pool::start_zygote() {
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
   pid_t pid = 0;
-  const int error = posix_spawn(&pid, program.c_str(), &actions, &attributes, const_cast<char**>(argv.data()), no_environment);
+  const int error =
+      posix_spawn(&pid, program.c_str(), &actions, &attributes, const_cast<char**>(argv.data()), no_environment);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error)
-    return fail_errno("cannot start " + program, error, "hotcell-worker belongs beside the hotcell executable; or set HOTCELL_WORKER");
+    return fail_errno("cannot start " + program, error,
+                      "hotcell-worker belongs beside the hotcell executable; or set HOTCELL_WORKER");
   if (zygote_pid_ > 0) waitpid(zygote_pid_, nullptr, WNOHANG);
   zygote_ = std::move(ends->first);
   zygote_pid_ = pid;

@@ -20,15 +20,15 @@ namespace hotcell::wasi {
 struct PoolOptions {
   std::filesystem::path worker;  // the hotcell-worker executable
   std::filesystem::path images;
-  bool metered = false;          // code that counts fuel
-  bool pin_images = false;       // see Image::load
+  bool metered = false;     // code that counts fuel
+  bool pin_images = false;  // see Image::load
   unsigned max_workers = 64;
-  unsigned keep_idle = 2;        // more idle ones than this go after a while
+  unsigned keep_idle = 2;  // more idle ones than this go after a while
 };
 
 struct Worker {
   Channel channel;
-  Fd process;         // a pidfd: signals reach this worker or nobody
+  Fd process;  // a pidfd: signals reach this worker or nobody
   int pid = 0;
   std::string image;  // what it can run; empty: modules
   bool fresh = true;  // has not run anything yet

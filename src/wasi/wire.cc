@@ -56,8 +56,8 @@ std::string Order::encode() const {
     out.put<std::uint8_t>(flag);
   out.put(seed.value_or(0));
   out.put(start_time.value_or(0));
-  for (const auto number : {timeout_ns, cpu_ns, memory_bytes, disk_bytes, output_bytes, result_bytes, files_bytes,
-                            inline_bytes, fuel})
+  for (const auto number :
+       {timeout_ns, cpu_ns, memory_bytes, disk_bytes, output_bytes, result_bytes, files_bytes, inline_bytes, fuel})
     out.put(number);
   out.put(max_files);
   out.put(table_elements);
@@ -141,9 +141,11 @@ std::optional<Report> Report::decode(std::string_view payload) {
   report.fate = in.get<Fate>();
   report.exit_code = in.get<std::int32_t>();
   report.signal = in.get<std::int32_t>();
-  for (bool* flag : {&report.growth_refused, &report.disk_refused, &report.result_cut, &report.recycle, &report.uncaught})
+  for (bool* flag :
+       {&report.growth_refused, &report.disk_refused, &report.result_cut, &report.recycle, &report.uncaught})
     *flag = in.get<std::uint8_t>() != 0;
-  for (auto* text : {&report.trap, &report.error_name, &report.error_message, &report.error_traceback}) *text = in.get_bytes();
+  for (auto* text : {&report.trap, &report.error_name, &report.error_message, &report.error_traceback})
+    *text = in.get_bytes();
   report.error_line = in.get<std::uint32_t>();
   report.out = get_stream(in);
   report.err = get_stream(in);
@@ -177,7 +179,8 @@ std::optional<HostQuestion> HostQuestion::decode(std::string_view payload) {
   question.what = in.get<What>();
   question.directory = in.get<std::uint8_t>();
   question.path = in.get_bytes();
-  if (!in.finished() || question.what > What::list || question.path.find('\0') != question.path.npos) return std::nullopt;
+  if (!in.finished() || question.what > What::list || question.path.find('\0') != question.path.npos)
+    return std::nullopt;
   return question;
 }
 
@@ -322,8 +325,7 @@ bool Channel::quiet() const {
 
 Expected<Channel::Frame> Channel::receive(std::optional<Deadline> deadline, int stop_fd, std::size_t cap) {
   Frame frame{};
-  if (auto got = fill(sizeof(Header), deadline, stop_fd, frame.descriptors); !got)
-    return std::unexpected(got.error());
+  if (auto got = fill(sizeof(Header), deadline, stop_fd, frame.descriptors); !got) return std::unexpected(got.error());
   Header header;
   std::memcpy(&header, buffer_.data() + consumed_, sizeof header);
   if (header.length > cap) return fail("protocol", "a frame is longer than allowed");

@@ -1,9 +1,9 @@
 // What the engine and its workers say to each other: length-prefixed frames over a socket pair.
 //
 // The two sides do not trust each other alike. A worker believes its engine (but still decodes defensively); the engine
-// believes nothing: a worker that guest code has taken over may send any bytes. It can then answer wrongly, for its own run
-// and for later ones that it is given, but it can neither hold up the engine nor make it use more memory than the run's
-// limits allow: a Report is capped and checked, and every wait has a deadline.
+// believes nothing: a worker that guest code has taken over may send any bytes. It can then answer wrongly, for its own
+// run and for later ones that it is given, but it can neither hold up the engine nor make it use more memory than the
+// run's limits allow: a Report is capped and checked, and every wait has a deadline.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -18,17 +18,17 @@
 namespace hotcell::wasi {
 
 enum class FrameType : std::uint8_t {
-  order = 1,   // engine -> worker: run this
-  report = 2,  // worker -> engine: what became of it; the cell is clean again
-  output = 3,  // worker -> engine: u8 stream, bytes
-  spawn = 4,   // engine -> zygote: fork a worker around the descriptor that comes with it
-  spawned = 5, // zygote -> engine: i32 pid, or minus errno; with a pidfd
-  compile = 6, // engine -> worker: compile this module (the descriptor that comes with it)
-  compiled = 7,// worker -> engine: u8 ok, then the code or the reason
-  want_input = 8,   // worker -> engine: the program waits for standard input
-  input = 9,        // engine -> worker: the next bytes of it; none: the end
-  look_host = 10,   // worker -> engine: a HostQuestion about an allowed directory
-  host_answer = 11, // engine -> worker: a HostAnswer; an opened file comes as descriptor
+  order = 1,         // engine -> worker: run this
+  report = 2,        // worker -> engine: what became of it; the cell is clean again
+  output = 3,        // worker -> engine: u8 stream, bytes
+  spawn = 4,         // engine -> zygote: fork a worker around the descriptor that comes with it
+  spawned = 5,       // zygote -> engine: i32 pid, or minus errno; with a pidfd
+  compile = 6,       // engine -> worker: compile this module (the descriptor that comes with it)
+  compiled = 7,      // worker -> engine: u8 ok, then the code or the reason
+  want_input = 8,    // worker -> engine: the program waits for standard input
+  input = 9,         // engine -> worker: the next bytes of it; none: the end
+  look_host = 10,    // worker -> engine: a HostQuestion about an allowed directory
+  host_answer = 11,  // engine -> worker: a HostAnswer; an opened file comes as descriptor
 };
 
 inline constexpr std::size_t kMaxFrame = 512u << 20;
@@ -37,15 +37,15 @@ inline constexpr std::size_t kMaxHostDirectories = 32;
 
 // What a worker is asked to run. Views point into the frame that it was decoded from.
 struct Order {
-  std::string_view image;       // a language image by name, or empty: a module, whose compiled code comes as descriptor 0
+  std::string_view image;  // a language image by name, or empty: a module, whose compiled code comes as descriptor 0
   std::string_view module_key;  // names that module, so that a worker may keep it loaded
 
-  bool stream = false;        // send output frames while it runs
+  bool stream = false;  // send output frames while it runs
   bool fs_readonly = false;
   bool allow_clock = true;
   bool allow_random = true;
   bool collect_changed = true;
-  bool live_input = false;    // after stdin_bytes, more may be asked for
+  bool live_input = false;  // after stdin_bytes, more may be asked for
   std::optional<std::uint64_t> seed;
   std::optional<double> start_time;
 
@@ -76,22 +76,22 @@ enum class Fate : std::uint8_t {
   cancelled,
   out_of_fuel,
   stack_overflow,
-  trapped,        // any other trap; `trap` says which
-  not_started,    // the module could not be instantiated; `trap` says why
-  refused,        // the request brings what cannot be given to a program; `trap` says what
-  host_failed,    // our own fault; `trap` says what
+  trapped,      // any other trap; `trap` says which
+  not_started,  // the module could not be instantiated; `trap` says why
+  refused,      // the request brings what cannot be given to a program; `trap` says what
+  host_failed,  // our own fault; `trap` says what
 };
 
 struct Report {
   Fate fate = Fate::host_failed;
   std::int32_t exit_code = 0;
-  std::int32_t signal = 0;       // for `trapped`: the Linux signal that a native program would have died of
-  bool growth_refused = false;   // the guest asked for memory above its limit
-  bool disk_refused = false;     // a write met the quota
-  bool result_cut = false;       // error text above result_bytes
-  bool recycle = false;          // the worker is about to go: give it nothing more
+  std::int32_t signal = 0;      // for `trapped`: the Linux signal that a native program would have died of
+  bool growth_refused = false;  // the guest asked for memory above its limit
+  bool disk_refused = false;    // a write met the quota
+  bool result_cut = false;      // error text above result_bytes
+  bool recycle = false;         // the worker is about to go: give it nothing more
   std::string trap;
-  bool uncaught = false;         // the language reported an uncaught exception, as below
+  bool uncaught = false;  // the language reported an uncaught exception, as below
   std::string error_name, error_message, error_traceback;
   std::uint32_t error_line = 0;
   struct Stream {
@@ -144,22 +144,23 @@ class Channel {
 
   struct Frame {
     FrameType type;
-    std::string_view payload;    // until the next receive()
+    std::string_view payload;  // until the next receive()
     std::vector<Fd> descriptors;
   };
   // Blocks while the peer's buffer is full, or until the deadline: an engine must not wait for a worker that does not
   // read. Errors: "peer_lost", "deadline" (a part of the frame may be gone: the channel is of no more use).
   Expected<void> send(FrameType type, std::string_view payload, std::vector<int> descriptors = {},
                       std::optional<Deadline> deadline = std::nullopt);
-  // Waits for a whole frame; without a deadline (a worker, whose engine may be silent for days) for as long as it takes.
-  // Errors: "peer_lost", "deadline", "protocol" (a frame that cannot be), "stopped" (`stop_fd` became readable first).
+  // Waits for a whole frame; without a deadline (a worker, whose engine may be silent for days) for as long as it
+  // takes. Errors: "peer_lost", "deadline", "protocol" (a frame that cannot be), "stopped" (`stop_fd` became readable
+  // first).
   Expected<Frame> receive(std::optional<Deadline> deadline, int stop_fd = -1, std::size_t cap = kMaxFrame);
 
   // The peer is there and has said nothing that was not received. What an idle worker says, nobody asked it.
   bool quiet() const;
 
-  // How long receive() looks for bytes before it goes to sleep. Waking a process that sleeps on another CPU takes longer
-  // than a small program runs; while looking, the CPU is yielded to whoever has work for it.
+  // How long receive() looks for bytes before it goes to sleep. Waking a process that sleeps on another CPU takes
+  // longer than a small program runs; while looking, the CPU is yielded to whoever has work for it.
   void set_patience(std::chrono::nanoseconds patience) { patience_ = patience; }
 
   int fd() const { return socket_.get(); }
@@ -171,7 +172,7 @@ class Channel {
 
   Fd socket_;
   std::chrono::nanoseconds patience_{0};
-  std::string buffer_;      // received and not yet given out
+  std::string buffer_;  // received and not yet given out
   std::size_t consumed_ = 0;
 };
 

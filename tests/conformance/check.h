@@ -7,11 +7,11 @@
 
 static int failures;
 
-#define CHECK(condition)                                                            \
-  do {                                                                              \
-    int good_ = (condition) ? 1 : 0;                                                \
+#define CHECK(condition)                                                              \
+  do {                                                                                \
+    int good_ = (condition) ? 1 : 0;                                                  \
     printf("%s %s:%d %s\n", good_ ? "PASS" : "FAIL", __func__, __LINE__, #condition); \
-    failures += !good_;                                                             \
+    failures += !good_;                                                               \
   } while (0)
 
 #define CHECK_ERRNO(call, expected)                                                            \

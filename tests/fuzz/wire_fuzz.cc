@@ -52,7 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (;;) {
     const auto frame = ends->second.receive(Deadline::after(std::chrono::seconds(5)), -1, 1 << 16);
     if (!frame) {
-      require(frame.error().code == "peer_lost" || frame.error().code == "protocol", "the loop ends for a known reason");
+      require(frame.error().code == "peer_lost" || frame.error().code == "protocol",
+              "the loop ends for a known reason");
       break;
     }
     require(input.substr(taken + 8, frame->payload.size()) == frame->payload, "a frame is what was sent");

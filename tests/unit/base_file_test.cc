@@ -40,7 +40,8 @@ TEST_F(BaseFile, a_file_is_read_whole_or_refused_past_the_cap) {
 TEST_F(BaseFile, what_cannot_be_read_says_which_file_and_why) {
   const auto missing = read_file(root / "nothing", 10);
   ASSERT_FALSE(missing);
-  EXPECT_NE(missing.error().message.find("nothing: No such file or directory"), std::string::npos) << missing.error().message;
+  EXPECT_NE(missing.error().message.find("nothing: No such file or directory"), std::string::npos)
+      << missing.error().message;
   EXPECT_FALSE(read_file(root, 10)) << "a folder";
 }
 
@@ -79,7 +80,8 @@ TEST_F(BaseFile, a_mapping_shows_the_file_and_moves) {
 TEST_F(BaseFile, only_what_nobody_else_could_change_is_trusted) {
   const auto path = root / "f";
   std::ofstream(path) << "x";
-  for (const auto& [mode, trusted] : {std::pair(0644, true), {0600, true}, {0755, true}, {0664, false}, {0646, false}, {0666, false}}) {
+  for (const auto& [mode, trusted] :
+       {std::pair(0644, true), {0600, true}, {0755, true}, {0664, false}, {0646, false}, {0666, false}}) {
     ASSERT_EQ(chmod(path.c_str(), static_cast<mode_t>(mode)), 0);
     const auto result = require_trusted(path);
     EXPECT_EQ(result.has_value(), trusted) << mode;

@@ -49,7 +49,8 @@ TEST(BaseHash, agrees_with_the_published_vectors) {
   const auto bytes = [](const std::string& text) {
     return std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   };
-  EXPECT_EQ(hex(hmac_sha256(bytes(key), bytes(data))), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(hex(hmac_sha256(bytes(key), bytes(data))),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
 TEST(BaseHash, hex_shows_every_byte_in_two_digits) {

@@ -45,15 +45,19 @@ TEST_F(CliSettings, without_a_file_the_defaults_hold) {
 }
 
 TEST_F(CliSettings, every_setting_of_the_wasi_section_arrives) {
-  const auto settings = load("wasi:\n"
-                             "  memory_limit_bytes: 134217728\n"
-                             "  max_fuel: 1000000\n"
-                             "  execution_timeout_ms: 2500\n"
-                             "  max_workers: 3\n"
-                             "  images: /srv/images\n"
-                             "  allowed_paths: [/tmp, \"" + root.string() + ":/data\"]\n"
-                             "  env_vars: {A: b, N: 1}\n"
-                             "  security: {allow_network: false, fs_readonly: true, allow_subprocess: false, allow_clock: false, allow_random: false}\n");
+  const auto settings = load(
+      "wasi:\n"
+      "  memory_limit_bytes: 134217728\n"
+      "  max_fuel: 1000000\n"
+      "  execution_timeout_ms: 2500\n"
+      "  max_workers: 3\n"
+      "  images: /srv/images\n"
+      "  allowed_paths: [/tmp, \"" +
+      root.string() +
+      ":/data\"]\n"
+      "  env_vars: {A: b, N: 1}\n"
+      "  security: {allow_network: false, fs_readonly: true, allow_subprocess: false, allow_clock: false, "
+      "allow_random: false}\n");
   ASSERT_TRUE(settings) << settings.error().message;
   const auto& wasi = settings->wasi;
   EXPECT_EQ(wasi.memory_bytes, 128u << 20);
@@ -82,11 +86,12 @@ TEST_F(CliSettings, what_cannot_be_is_a_start_error_that_says_why) {
 }
 
 TEST_F(CliSettings, values_of_the_wrong_kind_or_range_are_refused) {
-  for (const char* yaml : {"wasi: {max_workers: 0}", "wasi: {max_workers: 99999}", "wasi: {max_workers: many}",
-                           "wasi: {max_workers: [1]}", "wasi: {memory_limit_bytes: -1}", "wasi: {memory_limit_bytes: .nan}",
-                           "wasi: {execution_timeout_ms: 0}", "wasi: {security: {fs_readonly: 7}}", "wasi: 5", "[]",
-                           "wasi: {allowed_paths: /tmp}", "wasi: {allowed_paths: [relative]}",
-                           "wasi: {allowed_paths: [/nonexistent-folder]}", "wasi: {env_vars: [a]}", "a: ["})
+  for (const char* yaml :
+       {"wasi: {max_workers: 0}", "wasi: {max_workers: 99999}", "wasi: {max_workers: many}", "wasi: {max_workers: [1]}",
+        "wasi: {memory_limit_bytes: -1}", "wasi: {memory_limit_bytes: .nan}", "wasi: {execution_timeout_ms: 0}",
+        "wasi: {security: {fs_readonly: 7}}", "wasi: 5", "[]", "wasi: {allowed_paths: /tmp}",
+        "wasi: {allowed_paths: [relative]}", "wasi: {allowed_paths: [/nonexistent-folder]}", "wasi: {env_vars: [a]}",
+        "a: ["})
     EXPECT_NE(refusal(yaml), "accepted") << yaml;
 }
 

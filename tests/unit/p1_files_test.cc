@@ -286,7 +286,8 @@ TEST_F(P1Files, directories_are_read_in_parts_of_any_size) {
 // Gives out its chunks one by one, then the end; or stops the run.
 class Chunks final : public InputSource {
  public:
-  explicit Chunks(std::vector<std::string> chunks, bool stop_after = false) : chunks_(std::move(chunks)), stop_(stop_after) {}
+  explicit Chunks(std::vector<std::string> chunks, bool stop_after = false)
+      : chunks_(std::move(chunks)), stop_(stop_after) {}
   std::optional<std::span<const std::byte>> more() override {
     ++asked;
     if (next_ < chunks_.size()) return std::as_bytes(std::span(chunks_[next_++]));
@@ -328,6 +329,5 @@ TEST_F(P1Files, waiting_for_input_ends_with_the_run) {
   EXPECT_TRUE(result_of("fd_read", {0, 1024, 1, kOut}).stop);
   EXPECT_EQ(host.stop(), Stop::kInterrupted);
 }
-
 
 }  // namespace hotcell::wasi

@@ -84,8 +84,10 @@ TEST(Utf8, knows_what_is_valid) {
 
 TEST(Utf8, replaces_as_python_does) {
   const auto text = [](std::string_view bytes) { return protocol::to_text(bytes).text; };
-  EXPECT_EQ(text("a\xFF\xFE" "b"), "a\uFFFD\uFFFDb");
-  EXPECT_EQ(text("\xE2\x82"), "\uFFFD");          // one cut character
+  EXPECT_EQ(text("a\xFF\xFE"
+                 "b"),
+            "a\uFFFD\uFFFDb");
+  EXPECT_EQ(text("\xE2\x82"), "\uFFFD");  // one cut character
   EXPECT_EQ(text("\xF0\x9F\x98x"), "\uFFFDx");
   EXPECT_EQ(text("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate
   EXPECT_TRUE(protocol::to_text("\xFF").lossy);

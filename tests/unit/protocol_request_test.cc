@@ -49,7 +49,7 @@ constexpr std::string_view kEverything = R"({"language":"node","code":"a\u0000b"
   "if_no_session":"create","if_busy":"error","engine":"wasi","stdin_base64":"/w==","args":["-x","é"],
   "env":{"A":"1=2","B":""},"cwd":"/workspace/src","timeout_seconds":0.5,"deadline_seconds":9,
   "limits":{"memory_bytes":1000,"cpu_seconds":1.5,"cpus":0.5,"pids":3,"disk_bytes":4,"output_bytes":5,"result_bytes":6,
-  "files_bytes":7,"fuel":8e3},"network":{"mode":"allowlist","allow":["pypi.org:443","[::1]:80"]},
+  "files_bytes":7,"fuel":8e3},"network":{"mode":"allowlist","allow":["example.org:443","[::1]:80"]},
   "dependencies":["requests==2.28.0","numpy"],"image":"python:3.11","inputs":[{"stdin":"1","args":["y"],
   "expected_stdout":"2"},{}],"files":[{"path":"a/b","content":"t","mode":"0755"},{"path":"./c","content_base64":"/w=="},
   {"path":"/workspace/d","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","mode":420}],
@@ -118,7 +118,8 @@ TEST(Request, survives_being_written_and_read) {
 }
 
 TEST(Request, null_is_the_same_as_absent) {
-  const auto request = accepted(R"({"code":"","argv":null,"stdin":null,"env":null,"timeout_seconds":null,"limits":null})");
+  const auto request =
+      accepted(R"({"code":"","argv":null,"stdin":null,"env":null,"timeout_seconds":null,"limits":null})");
   EXPECT_EQ(request.timeout_seconds, 30);
   EXPECT_FALSE(request.stdin_bytes);
 }
@@ -153,13 +154,14 @@ TEST(Request, an_unknown_language_has_its_own_code) {
 }
 
 TEST(Request, all_complaints_come_at_once) {
-  const auto problem = refused(R"({"code":1,"timeout":5,"files":[{"path":"../x","content":""},{"content":2}],"args":[3]})");
+  const auto problem =
+      refused(R"({"code":1,"timeout":5,"files":[{"path":"../x","content":""},{"content":2}],"args":[3]})");
   EXPECT_EQ(pointers(problem), "/code /args/0 /files/0/path /files/1/path /files/1/content /timeout");
 }
 
 TEST(Request, what_is_not_json_is_malformed) {
-  for (const char* text : {"", "{", "{\"code\":\"\xFF\"}", "{'code':1}", "{\"code\":\"\"} x", "NaN", "{\"code\":\"\\ud800\"}",
-                           "{\"code\":\"\",\"timeout_seconds\":1e999}", "{\"code\":\"\",}"}) {
+  for (const char* text : {"", "{", "{\"code\":\"\xFF\"}", "{'code':1}", "{\"code\":\"\"} x", "NaN",
+                           "{\"code\":\"\\ud800\"}", "{\"code\":\"\",\"timeout_seconds\":1e999}", "{\"code\":\"\",}"}) {
     const auto problem = refused(text);
     EXPECT_EQ(problem.code, "malformed") << text;
     EXPECT_EQ(problem.http_status, 400);
@@ -214,7 +216,8 @@ TEST(Request, paths_stay_in_the_workspace) {
 TEST(Request, two_files_cannot_claim_one_place) {
   const auto files = [](const char* a, const char* b, const char* c) {
     std::string out;
-    for (const char* path : {a, b, c}) out += (out.empty() ? "" : ",") + (R"({"path":")" + std::string(path) + R"(","content":""})");
+    for (const char* path : {a, b, c})
+      out += (out.empty() ? "" : ",") + (R"({"path":")" + std::string(path) + R"(","content":""})");
     return with(R"("files":[)" + out + "]");
   };
   EXPECT_EQ(pointers(refused(files("a", "b", "./a"))), "/files");
@@ -240,16 +243,19 @@ INSTANTIATE_TEST_SUITE_P(
     Members, RequestRefuses,
     testing::Values(
         Refusal{R"("timeout_seconds":0)", "/timeout_seconds"}, Refusal{R"("timeout_seconds":-1)", "/timeout_seconds"},
-        Refusal{R"("timeout_seconds":86400.1)", "/timeout_seconds"}, Refusal{R"("timeout_seconds":1e300)", "/timeout_seconds"},
-        Refusal{R"("timeout_seconds":"5")", "/timeout_seconds"}, Refusal{R"("timeout_seconds":true)", "/timeout_seconds"},
+        Refusal{R"("timeout_seconds":86400.1)", "/timeout_seconds"},
+        Refusal{R"("timeout_seconds":1e300)", "/timeout_seconds"},
+        Refusal{R"("timeout_seconds":"5")", "/timeout_seconds"},
+        Refusal{R"("timeout_seconds":true)", "/timeout_seconds"},
         Refusal{R"("deadline_seconds":0)", "/deadline_seconds"}, Refusal{R"("stdin":5)", "/stdin"},
         Refusal{R"("stdin":"","stdin_base64":"")", "/stdin_base64"}, Refusal{R"("stdin_base64":"a")", "/stdin_base64"},
         Refusal{R"("stdin_base64":"YQ")", "/stdin_base64"}, Refusal{R"("stdin_base64":"YR==")", "/stdin_base64"},
-        Refusal{R"("stdin_base64":"YQ==YQ==")", "/stdin_base64"}, Refusal{R"("stdin_base64":"YW\nJj")", "/stdin_base64"},
-        Refusal{R"("args":"a")", "/args"}, Refusal{R"("args":["a\u0000"])", "/args/0"}, Refusal{R"("args":[null])", "/args/0"},
-        Refusal{R"("env":[])", "/env"}, Refusal{R"("env":{"":"x"})", "/env/"}, Refusal{R"("env":{"a=b":"x"})", "/env/a=b"},
-        Refusal{R"("env":{"a":"\u0000"})", "/env/a"}, Refusal{R"("env":{"a":1})", "/env/a"},
-        Refusal{R"("limits":{"memory_bytes":0})", "/limits/memory_bytes"},
+        Refusal{R"("stdin_base64":"YQ==YQ==")", "/stdin_base64"},
+        Refusal{R"("stdin_base64":"YW\nJj")", "/stdin_base64"}, Refusal{R"("args":"a")", "/args"},
+        Refusal{R"("args":["a\u0000"])", "/args/0"}, Refusal{R"("args":[null])", "/args/0"},
+        Refusal{R"("env":[])", "/env"}, Refusal{R"("env":{"":"x"})", "/env/"},
+        Refusal{R"("env":{"a=b":"x"})", "/env/a=b"}, Refusal{R"("env":{"a":"\u0000"})", "/env/a"},
+        Refusal{R"("env":{"a":1})", "/env/a"}, Refusal{R"("limits":{"memory_bytes":0})", "/limits/memory_bytes"},
         Refusal{R"("limits":{"memory_bytes":-1})", "/limits/memory_bytes"},
         Refusal{R"("limits":{"memory_bytes":1.5})", "/limits/memory_bytes"},
         Refusal{R"("limits":{"memory_bytes":99999999999999999999})", "/limits/memory_bytes"},
@@ -259,7 +265,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"("network":{"mode":"allowlist","allow":["a"]})", "/network/allow/0"},
         Refusal{R"("network":{"mode":"allowlist","allow":["a:0"]})", "/network/allow/0"},
         Refusal{R"("network":{"mode":"allowlist","allow":["a b:80"]})", "/network/allow/0"},
-        Refusal{R"("dependencies":["--index-url=x"])", "/dependencies/0"}, Refusal{R"("dependencies":[""])", "/dependencies/0"},
+        Refusal{R"("dependencies":["--index-url=x"])", "/dependencies/0"},
+        Refusal{R"("dependencies":[""])", "/dependencies/0"},
         Refusal{R"("dependencies":{"mode":"none","packages":["a"]})", "/dependencies/packages"},
         Refusal{R"("dependencies":"numpy")", "/dependencies"}, Refusal{R"("image":"")", "/image"},
         Refusal{R"("session_id":"a\n")", "/session_id"}, Refusal{R"("inputs":[1])", "/inputs/0"},
@@ -274,8 +281,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"("deterministic":{"seed":-1})", "/deterministic/seed"}, Refusal{R"("include":["x"])", "/include/0"},
         Refusal{R"("include":[1])", "/include/0"}, Refusal{R"("detach":1)", "/detach"},
         Refusal{R"("metadata":{"a":1})", "/metadata/a"}, Refusal{R"("language":"wasm")", "/language"},
-        Refusal{R"("metadata":{"a":"","b":"","c":"","d":"","e":"","f":"","g":"","h":"","i":"","j":"","k":"","l":"","m":"","n":"","o":"","p":"","q":""})",
-                "/metadata"}));
+        Refusal{
+            R"("metadata":{"a":"","b":"","c":"","d":"","e":"","f":"","g":"","h":"","i":"","j":"","k":"","l":"","m":"","n":"","o":"","p":"","q":""})",
+            "/metadata"}));
 
 TEST(Request, ten_thousand_files_are_the_most) {
   const auto files = [](int count) {
@@ -290,7 +298,8 @@ TEST(Request, ten_thousand_files_are_the_most) {
 
 TEST(Language, every_alias_has_one_canonical_name) {
   for (const char* name : {"py", "python", "python3"}) EXPECT_EQ(language_from_name(name), Language::python);
-  for (const char* name : {"js", "node", "nodejs", "javascript"}) EXPECT_EQ(language_from_name(name), Language::javascript);
+  for (const char* name : {"js", "node", "nodejs", "javascript"})
+    EXPECT_EQ(language_from_name(name), Language::javascript);
   for (const char* name : {"sh", "shell", "bash"}) EXPECT_EQ(language_from_name(name), Language::bash);
   EXPECT_EQ(language_from_name("Python"), std::nullopt);
   EXPECT_EQ(language_from_name(""), std::nullopt);

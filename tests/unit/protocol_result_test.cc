@@ -79,9 +79,15 @@ Result example(Status status) {
     case Status::limit_exceeded:
       failure("memory_limit", "limit", "the program needed more than 256 MiB").limit = "memory";
       break;
-    case Status::rejected: failure("validation_failed", "rejected", "dangerous import 'os.system'"); break;
-    case Status::cancelled: failure("cancelled", "cancelled", "the caller cancelled the run"); break;
-    case Status::sandbox_error: failure("worker_lost", "sandbox", "the worker died").retryable = true; break;
+    case Status::rejected:
+      failure("validation_failed", "rejected", "dangerous import 'os.system'");
+      break;
+    case Status::cancelled:
+      failure("cancelled", "cancelled", "the caller cancelled the run");
+      break;
+    case Status::sandbox_error:
+      failure("worker_lost", "sandbox", "the worker died").retryable = true;
+      break;
   }
   return result;
 }
@@ -103,9 +109,10 @@ TEST(ResultJson, equals_its_golden_file_for_every_status) {
 
 TEST(ResultJson, has_the_same_members_in_the_same_order_for_every_status) {
   const std::vector<std::string> members = {
-      "object",  "id",    "session_id",   "status", "exit_code", "signal", "stdout", "stderr", "stdout_bytes",    "stderr_bytes", "truncated",
-      "lossy",   "results", "error",      "files",  "dependencies", "checks", "engine", "usage",  "limits", "execution_count",
-      "created_at", "finished_at", "metadata"};
+      "object",  "id",     "session_id",      "status",       "exit_code",   "signal",
+      "stdout",  "stderr", "stdout_bytes",    "stderr_bytes", "truncated",   "lossy",
+      "results", "error",  "files",           "dependencies", "checks",      "engine",
+      "usage",   "limits", "execution_count", "created_at",   "finished_at", "metadata"};
   for (const auto status : kAll) {
     const auto json = to_json(example(status));
     std::vector<std::string> found;
@@ -224,14 +231,20 @@ TEST(ExecutionId, is_128_bits_and_never_the_same) {
 }
 
 TEST(Base64, agrees_with_rfc_4648) {
-  const std::pair<const char*, const char*> vectors[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                                         {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
-                                                         {"foobar", "Zm9vYmFy"}, {"\xFF\xEF", "/+8="}};
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"},
+                                                         {"\xFF\xEF", "/+8="}};
   for (const auto& [bytes, text] : vectors) {
     EXPECT_EQ(base64_encode(bytes), text);
     EXPECT_EQ(base64_decode(text), bytes);
   }
-  for (const char* bad : {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "=", "====", "Z===", "Zm 9v", "Zm9v\n", "_-8=", "Zg==Zg=="})
+  for (const char* bad :
+       {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "=", "====", "Z===", "Zm 9v", "Zm9v\n", "_-8=", "Zg==Zg=="})
     EXPECT_EQ(base64_decode(bad), std::nullopt) << bad;
 }
 

@@ -157,7 +157,8 @@ TEST(WasiEngine, programs_that_sleep_or_loop_do_not_delay_another) {
   std::vector<std::future<Outcome>> others;
   for (int i = 0; i < 4; ++i) {
     const auto code = i % 2 ? std::string(kLoop) : "print('ready', flush=True)\nimport time\ntime.sleep(60)";
-    others.push_back(std::async(std::launch::async, [&, i, code] { return outcome(*engine, python(code, 60), &watches[i], &stop); }));
+    others.push_back(std::async(std::launch::async,
+                                [&, i, code] { return outcome(*engine, python(code, 60), &watches[i], &stop); }));
   }
   for (auto& watch : watches) ASSERT_TRUE(watch.wait_for("ready"));
   const auto start = Deadline::Clock::now();
@@ -170,9 +171,10 @@ TEST(WasiEngine, programs_that_sleep_or_loop_do_not_delay_another) {
 
 TEST(WasiEngine, cancelling_ends_any_program_within_a_second) {
   const auto engine = testing::engine();
-  for (const std::string code : {kLoop, "print('ready', flush=True)\nimport time\ntime.sleep(1000)",
-                                 "print('ready', flush=True)\nx = 7 ** 300000000",
-                                 "print('ready', flush=True)\nwhile True:\n  try:\n    while True: pass\n  except BaseException: pass"}) {
+  for (const std::string code :
+       {kLoop, "print('ready', flush=True)\nimport time\ntime.sleep(1000)",
+        "print('ready', flush=True)\nx = 7 ** 300000000",
+        "print('ready', flush=True)\nwhile True:\n  try:\n    while True: pass\n  except BaseException: pass"}) {
     Watch watch;
     StopToken stop;
     auto run = std::async(std::launch::async, [&] { return outcome(*engine, python(code), &watch, &stop); });
@@ -281,8 +283,9 @@ TEST(WasiEngine, limits_above_the_maximum_are_refused) {
   with.max_fuel = 1000;
   const auto engine = testing::engine(with);
   const std::pair<const char*, std::optional<std::uint64_t> Limits::*> fields[] = {
-      {"memory_bytes", &Limits::memory_bytes}, {"disk_bytes", &Limits::disk_bytes},   {"output_bytes", &Limits::output_bytes},
-      {"result_bytes", &Limits::result_bytes}, {"files_bytes", &Limits::files_bytes}, {"fuel", &Limits::fuel}};
+      {"memory_bytes", &Limits::memory_bytes}, {"disk_bytes", &Limits::disk_bytes},
+      {"output_bytes", &Limits::output_bytes}, {"result_bytes", &Limits::result_bytes},
+      {"files_bytes", &Limits::files_bytes},   {"fuel", &Limits::fuel}};
   for (const auto& [name, field] : fields) {
     auto request = python("print(1)");
     request.limits.*field = 1ull << 40;
@@ -316,7 +319,8 @@ TEST(WasiEngine, what_it_cannot_honour_is_refused_and_named) {
     const auto refused = engine->run(request, nullptr, nullptr);
     ASSERT_FALSE(refused) << field;
     EXPECT_EQ(refused.error().code, "unsupported_by_engine") << field;
-    EXPECT_NE(refused.error().message.find('"' + std::string(field) + '"'), std::string::npos) << refused.error().message;
+    EXPECT_NE(refused.error().message.find('"' + std::string(field) + '"'), std::string::npos)
+        << refused.error().message;
   }
   EXPECT_TRUE(works(*engine));
 }
@@ -381,15 +385,16 @@ TEST(WasiEngine, missing_images_and_workers_are_errors_that_say_what_to_do) {
 
 TEST(WasiEngine, files_that_cannot_be_given_are_the_requests_fault_not_a_sandbox_failure) {
   const auto engine = testing::engine();
-  for (const std::string& path : {std::string("main.py"), std::string("../x"), std::string("a/../../x"), std::string("/"),
-                                  std::string(), std::string("a\0b", 3)}) {
+  for (const std::string& path : {std::string("main.py"), std::string("../x"), std::string("a/../../x"),
+                                  std::string("/"), std::string(), std::string("a\0b", 3)}) {
     auto request = python("print(1)");
     request.files.push_back({path, "x", {}, {}, false});
     const auto done = engine->run(request, nullptr, nullptr);
     if (!done) {
       EXPECT_EQ(done.error().code, "invalid_field") << path;
     } else {
-      EXPECT_EQ(done->status, Status::rejected) << '"' << path << "\" " << name_of(done->status) << " " << code_of(*done);
+      EXPECT_EQ(done->status, Status::rejected)
+          << '"' << path << "\" " << name_of(done->status) << " " << code_of(*done);
     }
   }
   EXPECT_TRUE(works(*engine));
@@ -491,9 +496,9 @@ TEST(WasiDeterministic, another_seed_gives_other_numbers) {
 
 TEST(WasiDeterministic, without_a_seed_randomness_differs_from_run_to_run) {
   const auto engine = testing::engine();
-  for (const std::string what : {"import random\nprint(random.random())", "import uuid\nprint(uuid.uuid4())",
-                                 "import os\nprint(os.urandom(8))", "import secrets\nprint(secrets.token_hex())",
-                                 "import random\nrandom.seed()\nprint(random.getrandbits(64))"})
+  for (const std::string what :
+       {"import random\nprint(random.random())", "import uuid\nprint(uuid.uuid4())", "import os\nprint(os.urandom(8))",
+        "import secrets\nprint(secrets.token_hex())", "import random\nrandom.seed()\nprint(random.getrandbits(64))"})
     EXPECT_NE(outcome(*engine, python(what)).out.bytes, outcome(*engine, python(what)).out.bytes) << what;
 }
 

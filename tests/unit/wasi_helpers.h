@@ -48,7 +48,8 @@ inline Request python(std::string code, double timeout = 20) {
 }
 
 // Runs and expects an outcome, not an error.
-inline Outcome outcome(WasiEngine& engine, const Request& request, OutputSink* sink = nullptr, const StopToken* stop = nullptr) {
+inline Outcome outcome(WasiEngine& engine, const Request& request, OutputSink* sink = nullptr,
+                       const StopToken* stop = nullptr) {
   auto done = engine.run(request, sink, stop);
   if (done) return std::move(*done);
   ADD_FAILURE() << "refused: " << done.error().code << ": " << done.error().message;
@@ -60,8 +61,8 @@ inline ::testing::AssertionResult works(WasiEngine& engine) {
   const auto done = engine.run(python("print(2+2)"), nullptr, nullptr);
   if (!done) return ::testing::AssertionFailure() << done.error().code << ": " << done.error().message;
   if (done->status == Status::completed && done->out.bytes == "4\n") return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << name_of(done->status) << " " << (done->failure ? done->failure->message : "") << " "
-                                       << done->out.bytes << done->err.bytes;
+  return ::testing::AssertionFailure() << name_of(done->status) << " " << (done->failure ? done->failure->message : "")
+                                       << " " << done->out.bytes << done->err.bytes;
 }
 
 // Tells when a program has begun to print.

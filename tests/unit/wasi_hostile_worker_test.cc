@@ -212,9 +212,10 @@ TEST_P(WasiHostileWorkerKinds, costs_its_own_run_only) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, WasiHostileWorkerKinds,
-                         ::testing::Values("garbage", "oversize", "wrong-type", "unknown-type", "empty-output", "empty-report",
-                                           "trailing", "truncated", "half-frame", "silent", "exit", "large-report", "many-files",
-                                           "flood", "tiny-flood", "drip", "question-flood", "input-flood", "descriptors"),
+                         ::testing::Values("garbage", "oversize", "wrong-type", "unknown-type", "empty-output",
+                                           "empty-report", "trailing", "truncated", "half-frame", "silent", "exit",
+                                           "large-report", "many-files", "flood", "tiny-flood", "drip",
+                                           "question-flood", "input-flood", "descriptors"),
                          [](const auto& kind) {
                            std::string name = kind.param;
                            std::replace(name.begin(), name.end(), '-', '_');

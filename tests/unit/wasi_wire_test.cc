@@ -25,8 +25,8 @@ Order full_order() {
   out.seed = 7;
   out.start_time = 1.5;
   std::uint64_t next = 1ull << 40;
-  for (auto* number : {&out.timeout_ns, &out.cpu_ns, &out.memory_bytes, &out.disk_bytes, &out.output_bytes, &out.result_bytes,
-                       &out.files_bytes, &out.inline_bytes, &out.fuel})
+  for (auto* number : {&out.timeout_ns, &out.cpu_ns, &out.memory_bytes, &out.disk_bytes, &out.output_bytes,
+                       &out.result_bytes, &out.files_bytes, &out.inline_bytes, &out.fuel})
     *number = next++;
   out.max_files = 11;
   out.table_elements = 12;
@@ -109,7 +109,8 @@ TEST(WasiWire, questions_and_answers_about_the_host_survive_the_round_trip) {
 TEST(WasiWire, nothing_that_is_cut_or_longer_is_accepted) {
   const std::string order = full_order().encode(), report = full_report().encode();
   for (std::size_t i = 0; i < order.size(); ++i) ASSERT_FALSE(Order::decode(std::string_view(order).substr(0, i))) << i;
-  for (std::size_t i = 0; i < report.size(); ++i) ASSERT_FALSE(Report::decode(std::string_view(report).substr(0, i))) << i;
+  for (std::size_t i = 0; i < report.size(); ++i)
+    ASSERT_FALSE(Report::decode(std::string_view(report).substr(0, i))) << i;
   EXPECT_FALSE(Order::decode(order + '\0'));
   EXPECT_FALSE(Report::decode(report + '\0'));
 }
@@ -156,7 +157,8 @@ TEST(WasiChannel, frames_of_any_size_arrive_whole_and_in_order) {
   ASSERT_TRUE(ends);
   const std::size_t sizes[] = {0, 1, 7, 4088, 4096, 100'000, 3'000'000, 2, 0, 1 << 20};
   std::thread sender([&] {
-    for (const auto size : sizes) ASSERT_TRUE(ends->first.send(FrameType::output, std::string(size, static_cast<char>('a' + size % 26))));
+    for (const auto size : sizes)
+      ASSERT_TRUE(ends->first.send(FrameType::output, std::string(size, static_cast<char>('a' + size % 26))));
   });
   for (const auto size : sizes) {
     auto frame = ends->second.receive(Deadline::after(seconds(20)));
@@ -199,7 +201,8 @@ TEST(WasiChannel, waiting_ends_at_the_deadline_at_a_stop_and_when_the_peer_goes)
   ASSERT_EQ(write(stop[1], "x", 1), 1);
   EXPECT_EQ(ends->second.receive(Deadline::after(seconds(5)), stop[0]).error().code, "stopped");
   ASSERT_TRUE(ends->first.send(FrameType::report, "r"));
-  EXPECT_EQ(ends->second.receive(Deadline::after(seconds(5)), stop[0]).error().code, "stopped") << "data must not hide it";
+  EXPECT_EQ(ends->second.receive(Deadline::after(seconds(5)), stop[0]).error().code, "stopped")
+      << "data must not hide it";
   EXPECT_EQ(ends->second.receive(Deadline::after(seconds(5)))->payload, "r") << "and nothing is lost by it";
   ends->first = Channel();
   EXPECT_EQ(ends->second.receive(Deadline::after(seconds(5))).error().code, "peer_lost");

@@ -13,16 +13,40 @@ TEST(WorkerGlob, patterns_match_as_in_a_shell) {
     const char *pattern, *path;
     bool matches;
   } table[] = {
-      {"a.txt", "a.txt", true},    {"a.txt", "b.txt", false},   {"*.txt", "a.txt", true},   {"*.txt", "d/a.txt", false},
-      {"*", "a", true},            {"*", "", true},             {"*", "a/b", false},        {"", "", true},
-      {"", "a", false},            {"**", "a/b/c", true},       {"**/*.png", "a.png", true}, {"**/*.png", "a/b/c.png", true},
-      {"out/**", "out/a/b", true}, {"out/**", "other/a", false}, {"a?c", "abc", true},       {"a?c", "a/c", false},
-      {"[a-c]x", "bx", true},      {"[a-c]x", "dx", false},     {"[!a-c]x", "dx", true},    {"[!a-c]x", "ax", false},
-      {"[!a]x", "/x", false},      {"[x", "[x", true},          {"[]x", "[]x", true},       {"a*b*c", "aXbYc", true},
-      {"a*b*c", "aXbY", false},    {"a/**/z", "a/z", true},     {"a/**/z", "a/b/c/z", true}, {"\xc3\xa9*", "\xc3\xa9t\xc3\xa9", true},
-      {"a.b", "axb", false},       {"*a", "aaa", true},         {"[a-]x", "-x", true},
+      {"a.txt", "a.txt", true},
+      {"a.txt", "b.txt", false},
+      {"*.txt", "a.txt", true},
+      {"*.txt", "d/a.txt", false},
+      {"*", "a", true},
+      {"*", "", true},
+      {"*", "a/b", false},
+      {"", "", true},
+      {"", "a", false},
+      {"**", "a/b/c", true},
+      {"**/*.png", "a.png", true},
+      {"**/*.png", "a/b/c.png", true},
+      {"out/**", "out/a/b", true},
+      {"out/**", "other/a", false},
+      {"a?c", "abc", true},
+      {"a?c", "a/c", false},
+      {"[a-c]x", "bx", true},
+      {"[a-c]x", "dx", false},
+      {"[!a-c]x", "dx", true},
+      {"[!a-c]x", "ax", false},
+      {"[!a]x", "/x", false},
+      {"[x", "[x", true},
+      {"[]x", "[]x", true},
+      {"a*b*c", "aXbYc", true},
+      {"a*b*c", "aXbY", false},
+      {"a/**/z", "a/z", true},
+      {"a/**/z", "a/b/c/z", true},
+      {"\xc3\xa9*", "\xc3\xa9t\xc3\xa9", true},
+      {"a.b", "axb", false},
+      {"*a", "aaa", true},
+      {"[a-]x", "-x", true},
   };
-  for (const auto& row : table) EXPECT_EQ(glob_matches(row.pattern, row.path), row.matches) << row.pattern << " on " << row.path;
+  for (const auto& row : table)
+    EXPECT_EQ(glob_matches(row.pattern, row.path), row.matches) << row.pattern << " on " << row.path;
 }
 
 TEST(WorkerGlob, a_hostile_pattern_takes_no_time) {

@@ -102,8 +102,9 @@ TEST_F(WorkerImage, a_missing_manifest_means_no_image) {
 TEST_F(WorkerImage, a_damaged_manifest_is_refused) {
   const auto path = own("manifest.json");
   const auto text = manifest.to_json();
-  for (const std::string& bad : {std::string(), std::string("{"), std::string("[]"), std::string("{\"layout\": 1}"),
-                                text.substr(0, text.size() / 2), std::string("{\"layout\": \"1\"}"), std::string(1000, '\0')}) {
+  for (const std::string& bad :
+       {std::string(), std::string("{"), std::string("[]"), std::string("{\"layout\": 1}"),
+        text.substr(0, text.size() / 2), std::string("{\"layout\": \"1\"}"), std::string(1000, '\0')}) {
     std::ofstream(path, std::ios::trunc) << bad;
     EXPECT_EQ(code(), "image_broken") << bad.substr(0, 20);
   }

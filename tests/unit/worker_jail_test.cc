@@ -1,5 +1,5 @@
-// What can native code do inside a worker? A forked child enters the jail and then tries what an attacker would. The same
-// attempts without the jail must succeed, or get past the permission check: otherwise they would prove nothing.
+// What can native code do inside a worker? A forked child enters the jail and then tries what an attacker would. The
+// same attempts without the jail must succeed, or get past the permission check: otherwise they would prove nothing.
 #include "wasi/worker/jail.h"
 
 #include <arpa/inet.h>
@@ -52,23 +52,48 @@ const Attempt kAttempts[] = {
     {"open", [](const Surroundings&) { return syscall(SYS_open, "/etc/hostname", O_RDONLY); }},
     {"openat", [](const Surroundings&) { return syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY | O_DIRECTORY); }},
     {"openat2", [](const Surroundings&) { return syscall(SYS_openat2, AT_FDCWD, "/", nullptr, 0); }},
-    {"open of /proc/self/mem", [](const Surroundings&) { return syscall(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR); }},
+    {"open of /proc/self/mem",
+     [](const Surroundings&) { return syscall(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR); }},
     {"creat", [](const Surroundings&) { return syscall(SYS_creat, "/nonexistent-folder/x", 0600); }},
     {"unlink", [](const Surroundings&) { return syscall(SYS_unlink, "/nonexistent-folder/x"); }},
-    {"rename", [](const Surroundings&) { return syscall(SYS_rename, "/nonexistent-folder/x", "/nonexistent-folder/y"); }},
+    {"rename",
+     [](const Surroundings&) { return syscall(SYS_rename, "/nonexistent-folder/x", "/nonexistent-folder/y"); }},
     {"chmod", [](const Surroundings&) { return syscall(SYS_chmod, "/nonexistent-folder/x", 0); }},
-    {"readlink", [](const Surroundings&) { char b[9]; return syscall(SYS_readlink, "/proc/self/exe", b, sizeof b); }},
-    {"stat", [](const Surroundings&) { char b[999]; return syscall(SYS_stat, "/", b); }},
+    {"readlink",
+     [](const Surroundings&) {
+       char b[9];
+       return syscall(SYS_readlink, "/proc/self/exe", b, sizeof b);
+     }},
+    {"stat",
+     [](const Surroundings&) {
+       char b[999];
+       return syscall(SYS_stat, "/", b);
+     }},
     {"chdir", [](const Surroundings&) { return syscall(SYS_chdir, "/"); }},
     {"chroot", [](const Surroundings&) { return syscall(SYS_chroot, "/nonexistent-folder"); }},
-    {"mount", [](const Surroundings&) { return syscall(SYS_mount, "none", "/nonexistent-folder", "tmpfs", 0, nullptr); }},
+    {"mount",
+     [](const Surroundings&) { return syscall(SYS_mount, "none", "/nonexistent-folder", "tmpfs", 0, nullptr); }},
     {"umount", [](const Surroundings&) { return syscall(SYS_umount2, "/nonexistent-folder", 0); }},
     {"socket", [](const Surroundings&) { return syscall(SYS_socket, AF_INET, SOCK_STREAM, 0); }},
     {"unix socket", [](const Surroundings&) { return syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0); }},
     {"netlink socket", [](const Surroundings&) { return syscall(SYS_socket, AF_NETLINK, SOCK_RAW, 0); }},
-    {"socketpair", [](const Surroundings&) { int e[2]; return syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, e); }},
-    {"connect", [](const Surroundings& s) { sockaddr_un a{}; a.sun_family = AF_UNIX; return syscall(SYS_connect, s.kept, &a, sizeof a); }},
-    {"bind", [](const Surroundings& s) { sockaddr_un a{}; a.sun_family = AF_INET; return syscall(SYS_bind, s.kept, &a, sizeof a); }},
+    {"socketpair",
+     [](const Surroundings&) {
+       int e[2];
+       return syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, e);
+     }},
+    {"connect",
+     [](const Surroundings& s) {
+       sockaddr_un a{};
+       a.sun_family = AF_UNIX;
+       return syscall(SYS_connect, s.kept, &a, sizeof a);
+     }},
+    {"bind",
+     [](const Surroundings& s) {
+       sockaddr_un a{};
+       a.sun_family = AF_INET;
+       return syscall(SYS_bind, s.kept, &a, sizeof a);
+     }},
     {"listen", [](const Surroundings&) { return syscall(SYS_listen, -1, 1); }},
     {"accept", [](const Surroundings&) { return syscall(SYS_accept, -1, nullptr, nullptr); }},
     {"kill of the parent", [](const Surroundings& s) { return syscall(SYS_kill, s.parent, 0); }},
@@ -79,13 +104,29 @@ const Attempt kAttempts[] = {
     {"pidfd_open", [](const Surroundings& s) { return syscall(SYS_pidfd_open, s.parent, 0); }},
     {"pidfd_getfd", [](const Surroundings&) { return syscall(SYS_pidfd_getfd, -1, 0, 0); }},
     {"ptrace", [](const Surroundings& s) { return syscall(SYS_ptrace, PTRACE_PEEKDATA, s.parent, nullptr, nullptr); }},
-    {"process_vm_readv", [](const Surroundings& s) { char b[8]; iovec to{b, 8}, from{const_cast<Surroundings*>(&s), 8};
-       return syscall(SYS_process_vm_readv, s.parent, &to, 1, &from, 1, 0); }},
-    {"process_vm_writev", [](const Surroundings& s) { return syscall(SYS_process_vm_writev, s.parent, nullptr, 0, nullptr, 0, 0); }},
+    {"process_vm_readv",
+     [](const Surroundings& s) {
+       char b[8];
+       iovec to{b, 8}, from{const_cast<Surroundings*>(&s), 8};
+       return syscall(SYS_process_vm_readv, s.parent, &to, 1, &from, 1, 0);
+     }},
+    {"process_vm_writev",
+     [](const Surroundings& s) { return syscall(SYS_process_vm_writev, s.parent, nullptr, 0, nullptr, 0, 0); }},
     {"execve", [](const Surroundings&) { return syscall(SYS_execve, "/nonexistent-folder/x", nullptr, nullptr); }},
-    {"execveat", [](const Surroundings&) { return syscall(SYS_execveat, AT_FDCWD, "/nonexistent-folder/x", nullptr, nullptr, 0); }},
-    {"fork", [](const Surroundings&) { const long pid = syscall(SYS_fork); if (pid == 0) _exit(0); return pid; }},
-    {"vfork by clone", [](const Surroundings&) { const long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); if (pid == 0) _exit(0); return pid; }},
+    {"execveat",
+     [](const Surroundings&) { return syscall(SYS_execveat, AT_FDCWD, "/nonexistent-folder/x", nullptr, nullptr, 0); }},
+    {"fork",
+     [](const Surroundings&) {
+       const long pid = syscall(SYS_fork);
+       if (pid == 0) _exit(0);
+       return pid;
+     }},
+    {"vfork by clone",
+     [](const Surroundings&) {
+       const long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+       if (pid == 0) _exit(0);
+       return pid;
+     }},
     {"clone3", [](const Surroundings&) { return syscall(SYS_clone3, nullptr, 0); }},
     {"unshare", [](const Surroundings&) { return syscall(SYS_unshare, 0); }},
     {"setns", [](const Surroundings&) { return syscall(SYS_setns, -1, 0); }},
@@ -114,9 +155,18 @@ const Attempt kAttempts[] = {
     {"shmget", [](const Surroundings&) { return syscall(SYS_shmget, 0x7fff1234, 1, 0); }},
     {"timer_create", [](const Surroundings&) { return syscall(SYS_timer_create, CLOCK_MONOTONIC, nullptr, nullptr); }},
     {"a call of the x32 kind", [](const Surroundings&) { return syscall(0x40000000 | 2, "/", O_RDONLY); }},
-    {"reading an inherited descriptor", [](const Surroundings& s) { char b; return syscall(SYS_read, s.secret, &b, 1); }},
+    {"reading an inherited descriptor",
+     [](const Surroundings& s) {
+       char b;
+       return syscall(SYS_read, s.secret, &b, 1);
+     }},
     {"writing to an inherited socket", [](const Surroundings& s) { return syscall(SYS_write, s.connected, "x", 1); }},
-    {"reading standard input", [](const Surroundings&) { pollfd w{0, 0, 0}; char b; return poll(&w, 1, 0) >= 0 && (w.revents & POLLNVAL) ? (errno = EBADF, -1) : syscall(SYS_read, 0, &b, 0); }},
+    {"reading standard input",
+     [](const Surroundings&) {
+       pollfd w{0, 0, 0};
+       char b;
+       return poll(&w, 1, 0) >= 0 && (w.revents & POLLNVAL) ? (errno = EBADF, -1) : syscall(SYS_read, 0, &b, 0);
+     }},
 };
 
 // Runs `body` in a forked child with a socket to the parent as descriptor `kept`; gives back what it wrote there.
@@ -145,7 +195,8 @@ struct Child {
   std::string read_some(std::size_t size) {
     std::string out(size, '\0');
     std::size_t have = 0;
-    for (ssize_t got; have < size && (got = read(socket.get(), out.data() + have, size - have)) > 0;) have += static_cast<std::size_t>(got);
+    for (ssize_t got; have < size && (got = read(socket.get(), out.data() + have, size - have)) > 0;)
+      have += static_cast<std::size_t>(got);
     out.resize(have);
     return out;
   }
@@ -201,12 +252,14 @@ TEST_F(WorkerJail, the_attempts_can_succeed_where_there_is_no_jail) {
   for (std::size_t i = 0; i < errors.size(); ++i) {
     const std::string name = kAttempts[i].name;
     possible += errors[i] == 0;
-    if (name.starts_with("ioctl") || name == "listen" || name == "accept" || name == "setns" || name == "pidfd_getfd") continue;
+    if (name.starts_with("ioctl") || name == "listen" || name == "accept" || name == "setns" || name == "pidfd_getfd")
+      continue;
     EXPECT_NE(errors[i], EPERM) << name;
   }
   EXPECT_GT(possible, 20);
-  for (const std::string name : {"openat", "socket", "fork", "kill of the parent", "setuid", "reading an inherited descriptor",
-                                 "writing to an inherited socket", "memfd_create", "process_vm_readv"})
+  for (const std::string name :
+       {"openat", "socket", "fork", "kill of the parent", "setuid", "reading an inherited descriptor",
+        "writing to an inherited socket", "memfd_create", "process_vm_readv"})
     for (std::size_t i = 0; i < errors.size(); ++i)
       if (kAttempts[i].name == name) {
         EXPECT_EQ(errors[i], 0) << name << ": " << strerror(errors[i]);
@@ -226,13 +279,17 @@ TEST_F(WorkerJail, what_a_worker_needs_still_works) {
       if (!good) failed += std::string(what) + " ";
     };
     void* at = mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    check(at != MAP_FAILED && mprotect(at, 4096, PROT_READ) == 0 && madvise(at, 4096, MADV_DONTNEED) == 0 && munmap(at, 1 << 20) == 0, "memory");
+    check(at != MAP_FAILED && mprotect(at, 4096, PROT_READ) == 0 && madvise(at, 4096, MADV_DONTNEED) == 0 &&
+              munmap(at, 1 << 20) == 0,
+          "memory");
     timespec time{};
     check(clock_gettime(CLOCK_REALTIME, &time) == 0 && clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0, "clock");
     char bytes[8];
     check(syscall(SYS_getrandom, bytes, 8, 0) == 8, "getrandom");
     check(pread(pagemap, bytes, 8, 0) == 8, "pagemap");
-    struct { std::uint64_t size, rest[11]; } scan{sizeof scan, {}};
+    struct {
+      std::uint64_t size, rest[11];
+    } scan{sizeof scan, {}};
     const int scanned = ioctl(pagemap, 0xc0606610, &scan);
     check(scanned >= 0 || errno != EPERM, "PAGEMAP_SCAN");
     sigset_t set;

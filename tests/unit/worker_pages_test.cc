@@ -23,7 +23,8 @@ std::set<std::size_t> pages(const std::vector<PageRun>& runs, const std::uint8_t
     EXPECT_EQ(run.length % kPage, 0u);
     EXPECT_GT(run.length, 0u);
     end = run.start + run.length;
-    for (std::size_t at = 0; at < run.length; at += kPage) out.insert(static_cast<std::size_t>(run.start + at - base) / kPage);
+    for (std::size_t at = 0; at < run.length; at += kPage)
+      out.insert(static_cast<std::size_t>(run.start + at - base) / kPage);
   }
   return out;
 }
@@ -119,7 +120,8 @@ TEST(WorkerPagesOfACell, both_ways_find_the_same_pages_and_every_page_that_diffe
       auto with = PrivatePages::open(true), without = PrivatePages::open(false);
       ASSERT_TRUE(with && without);
       EXPECT_FALSE(without->uses_ioctl());
-      const auto a = pages(**with->find(base, memory.size()), base), b = pages(**without->find(base, memory.size()), base);
+      const auto a = pages(**with->find(base, memory.size()), base),
+                 b = pages(**without->find(base, memory.size()), base);
       EXPECT_EQ(a, b);
       EXPECT_GT(a.size(), 10u);
       const auto pristine = world.image->pristine();

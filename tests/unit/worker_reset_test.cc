@@ -70,7 +70,8 @@ const char* const kSoftCut = "\nwhile True: pass\n";
 const char* const kHardCut[] = {
     "\nx = 7 ** 30000000\n",
     "\nwhile True:\n  try:\n    while True: pass\n  except BaseException: pass\n",
-    "\ndef f(n):\n  try:\n    while True: f(n - 1) if n else sorted(range(1000))\n  except BaseException: f(n)\nf(20)\n",
+    "\ndef f(n):\n  try:\n    while True: f(n - 1) if n else sorted(range(1000))\n  except BaseException: "
+    "f(n)\nf(20)\n",
 };
 const char* const kGrow[] = {"x = bytearray(60 << 20)\nprint(len(x))", "x = [bytes(1 << 20) for _ in range(70)]"};
 
@@ -89,8 +90,8 @@ std::string canary(Runner& runner) {
   auto ask = order(kCanary);
   ask.seed = 42;
   const auto report = runner.run(ask, -1);
-  return std::to_string(static_cast<int>(report.fate)) + "/" + std::to_string(report.exit_code) + "\n" + report.out.bytes +
-         "\n--\n" + report.err.bytes;
+  return std::to_string(static_cast<int>(report.fate)) + "/" + std::to_string(report.exit_code) + "\n" +
+         report.out.bytes + "\n--\n" + report.err.bytes;
 }
 
 TEST(WorkerReset, after_hundreds_of_hostile_programs_a_cell_equals_its_image_byte_for_byte) {
@@ -148,8 +149,10 @@ TEST(WorkerReset, after_hundreds_of_hostile_programs_a_cell_equals_its_image_byt
     EXPECT_GT(fates[static_cast<int>(Fate::trapped)] + fates[static_cast<int>(Fate::stack_overflow)], 0);
     EXPECT_GT(replaced, 5);
     EXPECT_GT(most_pages, 512u) << "no run was large enough for the reset that gives everything back";
-    std::printf("  %d comparisons, %d canaries, %d cells replaced; exited %d, timed out %d, stack %d, trapped %d; most pages %zu\n",
-                compared, canaries, replaced, fates[0], fates[1], fates[5], fates[6], most_pages);
+    std::printf(
+        "  %d comparisons, %d canaries, %d cells replaced; exited %d, timed out %d, stack %d, trapped %d; most pages "
+        "%zu\n",
+        compared, canaries, replaced, fates[0], fates[1], fates[5], fates[6], most_pages);
   });
 }
 
@@ -187,7 +190,8 @@ TEST(WorkerReset, a_program_cannot_see_that_another_one_ran_before_it) {
     World world;
     const std::string expected = canary(*world.runner());
     const auto used = world.runner();
-    ASSERT_EQ(used->run(order("import sys, random\nrandom.seed(1)\nsys.x = 1\nbig = [0] * 10**6"), -1).fate, Fate::exited);
+    ASSERT_EQ(used->run(order("import sys, random\nrandom.seed(1)\nsys.x = 1\nbig = [0] * 10**6"), -1).fate,
+              Fate::exited);
     EXPECT_EQ(canary(*used), expected);
   });
 }

@@ -41,7 +41,8 @@ class Sleeper {
 class InputSource {
  public:
   virtual ~InputSource() = default;
-  // Waits for the next bytes, which stay valid until the next call; none at the end of input. nullopt: the run must end.
+  // Waits for the next bytes, which stay valid until the next call; none at the end of input. nullopt: the run must
+  // end.
   virtual std::optional<std::span<const std::byte>> more() = 0;
 };
 
@@ -56,8 +57,8 @@ struct HostConfig {
   std::span<const std::string> env;  // "KEY=value"
   std::span<const std::byte> stdin_bytes;
   InputSource* more_input = nullptr;  // what comes after stdin_bytes; null: nothing
-  OutputSink* output = nullptr;  // null: output is dropped
-  Vfs* fs = nullptr;             // null: no files, no preopened directories
+  OutputSink* output = nullptr;       // null: output is dropped
+  Vfs* fs = nullptr;                  // null: no files, no preopened directories
   std::span<const Preopen> preopens = kDefaultPreopens;
   std::uint32_t max_open_files = 256;  // streams and preopened directories included
 

@@ -78,7 +78,8 @@ Expected<Snapshot> initialise(Engine& engine, Module module, const ResetProof& p
     const auto function = (*instance)->function(name);
     if (!function) return fail("image_broken", std::string("the module does not export ") + name);
     const auto outcome = (*instance)->call(*function, {}, has_result);
-    if (outcome.kind != CallOutcome::Kind::returned) return fail("image_broken", std::string(name) + " trapped: " + outcome.trap);
+    if (outcome.kind != CallOutcome::Kind::returned)
+      return fail("image_broken", std::string(name) + " trapped: " + outcome.trap);
     return outcome.value;
   };
   if (auto done = call("_initialize", false); !done) return std::unexpected(done.error());
@@ -103,7 +104,8 @@ Expected<Snapshot> initialise(Engine& engine, Module module, const ResetProof& p
     if (!found || (global.type != "i32" && global.type != "i64"))
       return fail("image_not_resettable", "the mutable global " + global.export_name + " has type " + global.type);
     wasmtime_global_get((*instance)->context(), &*found, &value);
-    out.globals.push_back({global.export_name, global.type == "i64", global.type == "i64" ? value.of.i64 : value.of.i32});
+    out.globals.push_back(
+        {global.export_name, global.type == "i64", global.type == "i64" ? value.of.i64 : value.of.i32});
   }
   host.finish();
   return out;
@@ -119,7 +121,8 @@ Expected<std::uint64_t> write_sparse(const fs::path& path, std::span<const std::
   for (std::size_t at = 0; at < data.size(); at += kPage) {
     if (std::memcmp(data.data() + at, kZero, kPage) == 0) continue;
     used += kPage;
-    if (pwrite(fd.get(), data.data() + at, kPage, static_cast<off_t>(at)) != kPage) return fail_errno("cannot write " + path.string());
+    if (pwrite(fd.get(), data.data() + at, kPage, static_cast<off_t>(at)) != kPage)
+      return fail_errno("cannot write " + path.string());
   }
   if (fsync(fd.get())) return fail_errno("cannot sync " + path.string());
   return used;
@@ -216,7 +219,8 @@ Expected<void> bake(const BakeOptions& options) {
     if (!text) return std::unexpected(text.error());
     const auto parts = nlohmann::json::parse(*text, nullptr, false);
     if (!parts.is_object()) return fail("image_broken", options.parts.string() + " is not a JSON object");
-    for (const auto& [key, value] : parts.items()) manifest.parts[key] = value.is_string() ? value.get<std::string>() : value.dump();
+    for (const auto& [key, value] : parts.items())
+      manifest.parts[key] = value.is_string() ? value.get<std::string>() : value.dump();
     manifest.version = manifest.parts.contains("version") ? manifest.parts["version"] : manifest.parts["cpython"];
   }
   if (auto done = write_file_atomically(making / "manifest.json", bytes_of(manifest.to_json())); !done) return done;

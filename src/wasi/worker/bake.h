@@ -1,5 +1,5 @@
-// Makes an image folder from an interpreter module: proves it resettable, lets it initialise itself once, and keeps what
-// its memory looks like then.
+// Makes an image folder from an interpreter module: proves it resettable, lets it initialise itself once, and keeps
+// what its memory looks like then.
 //
 // The module must export the functions that docs/wasi.md describes (hc_init, hc_request, hc_run, hc_report,
 // hc_break_info). Initialisation runs with a fixed clock and fixed randomness: the same module gives the same image.

@@ -13,7 +13,7 @@ namespace hotcell::wasi {
 // What a store's data pointer points to while guest code may run.
 struct RunContext {
   Host* host = nullptr;
-  MemoryPlan* plan = nullptr;  // of the engine; names the memory of the running instance
+  MemoryPlan* plan = nullptr;                     // of the engine; names the memory of the running instance
   std::optional<wasmtime_trap_code_t> trap_code;  // of an instantiation that trapped
 };
 

@@ -14,7 +14,8 @@ constexpr std::uint32_t kStackMargin = 64u << 10;
 
 // The structure at Manifest::report_address.
 struct RawReport {
-  std::uint32_t flags, line, name, name_length, message, message_length, traceback, traceback_length, value, value_length;
+  std::uint32_t flags, line, name, name_length, message, message_length, traceback, traceback_length, value,
+      value_length;
 };
 
 wasmtime_val_t to_value(const GlobalValue& global) {
@@ -32,12 +33,12 @@ wasmtime_val_t to_value(const GlobalValue& global) {
 Expected<std::unique_ptr<Cell>> Cell::create(Engine& engine, const Image& image, RunContext& run, StopClock& clock) {
   std::unique_ptr<Cell> out(new Cell(engine, image, clock));
   Instance::Limits limits;
-  auto instance = Instance::create(engine, image.program(), run, limits, *out, image.memory_fd(),
-                                   image.pristine().size());
+  auto instance =
+      Instance::create(engine, image.program(), run, limits, *out, image.memory_fd(), image.pristine().size());
   if (!instance) return std::unexpected(instance.error());
   out->instance_ = std::move(*instance);
-  // Reading around a fault would map sixteen pages for each that is needed, and every mapped page is one that each later
-  // reset has to look at.
+  // Reading around a fault would map sixteen pages for each that is needed, and every mapped page is one that each
+  // later reset has to look at.
   madvise(out->instance_->memory().data(), out->instance_->memory().size(), MADV_RANDOM);
   auto pages = PrivatePages::open();
   if (!pages) return std::unexpected(pages.error());
@@ -91,8 +92,8 @@ CallOutcome Cell::run(std::string_view request, std::size_t memory_limit) {
   return outcome;
 }
 
-// The interpreter's own stack lies at the bottom of its memory and grows down: when it is used up, the next access is out
-// of bounds, and the stack pointer shows why.
+// The interpreter's own stack lies at the bottom of its memory and grows down: when it is used up, the next access is
+// out of bounds, and the stack pointer shows why.
 bool Cell::stack_pointer_ran_out() const {
   const auto& known = image_.manifest().globals;
   for (std::size_t i = 0; i < known.size(); ++i) {

@@ -1,10 +1,10 @@
 // One language cell: a live instance of an image that runs a program, and is then exactly as it was before.
 //
-// The reset finds the pages that the run made private, copies the image's bytes back over them, and restores the mutable
-// globals. That this is all there is to restore was proven when the image was built (wasi/binary/prove.h). Copying keeps
-// pages private, so the next run pays no page faults; but the private set would only ever grow, so after a run that
-// touched much, everything is given back to the kernel at once instead. A memory that grew cannot shrink: such a cell is
-// thrown away.
+// The reset finds the pages that the run made private, copies the image's bytes back over them, and restores the
+// mutable globals. That this is all there is to restore was proven when the image was built (wasi/binary/prove.h).
+// Copying keeps pages private, so the next run pays no page faults; but the private set would only ever grow, so after
+// a run that touched much, everything is given back to the kernel at once instead. A memory that grew cannot shrink:
+// such a cell is thrown away.
 #pragma once
 #include <array>
 #include <cstdint>

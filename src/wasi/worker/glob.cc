@@ -70,11 +70,21 @@ bool glob_matches(std::string_view pattern, std::string_view path) {
       if (!reach[i]) continue;
       const auto& token = tokens[i];
       switch (token.kind) {
-        case Token::Kind::literal: next[i + 1] |= token.literal == c; break;
-        case Token::Kind::any_char: next[i + 1] |= c != '/'; break;
-        case Token::Kind::set: next[i + 1] |= c != '/' && in_set(token.set, c) != token.negated; break;
-        case Token::Kind::any_run: next[i] |= c != '/'; break;
-        case Token::Kind::any_path: next[i] = 1; break;
+        case Token::Kind::literal:
+          next[i + 1] |= token.literal == c;
+          break;
+        case Token::Kind::any_char:
+          next[i + 1] |= c != '/';
+          break;
+        case Token::Kind::set:
+          next[i + 1] |= c != '/' && in_set(token.set, c) != token.negated;
+          break;
+        case Token::Kind::any_run:
+          next[i] |= c != '/';
+          break;
+        case Token::Kind::any_path:
+          next[i] = 1;
+          break;
       }
     }
     spread(next);

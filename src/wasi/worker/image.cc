@@ -28,9 +28,10 @@ Expected<Fd> seal_copy(std::span<const std::uint8_t> bytes) {
 
 Expected<void> check_fits(const Manifest& manifest, const Engine& engine) {
   const auto wrong = [&](const char* what, const std::string& has, const std::string& wants) {
-    return fail("image_incompatible",
-                "the image \"" + manifest.name + "\" was built for " + what + " \"" + has + "\", this is \"" + wants + "\"",
-                "build the images again on this machine: scripts/build --images");
+    return fail(
+        "image_incompatible",
+        "the image \"" + manifest.name + "\" was built for " + what + " \"" + has + "\", this is \"" + wants + "\"",
+        "build the images again on this machine: scripts/build --images");
   };
   if (manifest.wasmtime != compiled_by()) return wrong("Wasmtime", manifest.wasmtime, compiled_by());
   if (manifest.settings != compiled_settings(false))

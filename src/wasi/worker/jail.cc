@@ -24,24 +24,38 @@ namespace {
 // Everything a worker needs once it is set up. Nothing here takes a path, makes a descriptor out of nothing, or names
 // another process. What is not listed fails with EPERM.
 constexpr int kAllowed[] = {
-    SYS_read, SYS_write, SYS_writev, SYS_pread64, SYS_recvmsg, SYS_sendmsg, SYS_poll, SYS_ppoll, SYS_close, SYS_lseek,
-    SYS_fstat, SYS_getdents64,                                       // on descriptors that the engine handed over
-    SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap, SYS_brk,
-    SYS_futex, SYS_sched_yield, SYS_getpid, SYS_gettid, SYS_getrusage,
-    SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_sigaltstack, SYS_restart_syscall,
-    SYS_timer_settime, SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_getrandom,
-    SYS_exit, SYS_exit_group,
+    SYS_read,           SYS_write,
+    SYS_writev,         SYS_pread64,
+    SYS_recvmsg,        SYS_sendmsg,
+    SYS_poll,           SYS_ppoll,
+    SYS_close,          SYS_lseek,
+    SYS_fstat,          SYS_getdents64,  // on descriptors that the engine handed over
+    SYS_mmap,           SYS_munmap,
+    SYS_mprotect,       SYS_madvise,
+    SYS_mremap,         SYS_brk,
+    SYS_futex,          SYS_sched_yield,
+    SYS_getpid,         SYS_gettid,
+    SYS_getrusage,      SYS_rt_sigreturn,
+    SYS_rt_sigprocmask, SYS_rt_sigaction,
+    SYS_sigaltstack,    SYS_restart_syscall,
+    SYS_timer_settime,  SYS_clock_gettime,
+    SYS_clock_getres,   SYS_clock_nanosleep,
+    SYS_getrandom,      SYS_exit,
+    SYS_exit_group,
 };
 constexpr unsigned kPagemapScan = 0xc0606610;  // the one ioctl, see pages.cc
 
 sock_filter statement(unsigned code, unsigned k) { return BPF_STMT(static_cast<unsigned short>(code), k); }
 sock_filter jump(unsigned code, unsigned k, unsigned yes, unsigned no) {
-  return BPF_JUMP(static_cast<unsigned short>(code), k, static_cast<unsigned char>(yes), static_cast<unsigned char>(no));
+  return BPF_JUMP(static_cast<unsigned short>(code), k, static_cast<unsigned char>(yes),
+                  static_cast<unsigned char>(no));
 }
 
 std::vector<sock_filter> make_filter() {
   constexpr unsigned kAllow = SECCOMP_RET_ALLOW, kDeny = SECCOMP_RET_ERRNO | EPERM;
-  const auto load = [](std::size_t offset) { return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset)); };
+  const auto load = [](std::size_t offset) {
+    return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset));
+  };
   std::vector<sock_filter> out = {
       load(offsetof(seccomp_data, arch)),
       jump(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
@@ -116,7 +130,8 @@ Expected<bool> close_file_system() {
 Expected<void> filter_system_calls() {
   auto filter = make_filter();
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program)) return fail_errno("cannot install the system call filter");
+  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
+    return fail_errno("cannot install the system call filter");
   return {};
 }
 

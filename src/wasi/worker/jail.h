@@ -16,10 +16,10 @@ enum class JailKind { run, compile };
 
 struct JailOptions {
   JailKind kind = JailKind::run;
-  std::span<const int> keep;      // the only descriptors that stay open
-  std::uint32_t uid = 0;          // own uid and gid to change to; 0: stay who we are (not root)
-  std::uint64_t memory_bytes = 0; // RLIMIT_AS for the compiler; 0: none (a 4 GiB reservation is normal for guests)
-  std::uint64_t cpu_seconds = 0;  // RLIMIT_CPU, for the compiler
+  std::span<const int> keep;       // the only descriptors that stay open
+  std::uint32_t uid = 0;           // own uid and gid to change to; 0: stay who we are (not root)
+  std::uint64_t memory_bytes = 0;  // RLIMIT_AS for the compiler; 0: none (a 4 GiB reservation is normal for guests)
+  std::uint64_t cpu_seconds = 0;   // RLIMIT_CPU, for the compiler
 };
 
 // Every step must succeed, or the worker must not run anything. `landlocked` says whether the kernel has Landlock; the

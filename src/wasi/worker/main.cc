@@ -13,9 +13,10 @@ namespace {
 using namespace hotcell;
 
 int usage() {
-  std::fputs("usage: hotcell-worker zygote --images DIR [--fuel] [--pin]   (control socket on descriptor 3)\n"
-             "       hotcell-worker bake --name NAME --language LANGUAGE --wasm FILE [--pack FILE] [--parts FILE] --out DIR\n",
-             stderr);
+  std::fputs(
+      "usage: hotcell-worker zygote --images DIR [--fuel] [--pin]   (control socket on descriptor 3)\n"
+      "       hotcell-worker bake --name NAME --language LANGUAGE --wasm FILE [--pack FILE] [--parts FILE] --out DIR\n",
+      stderr);
   return 2;
 }
 

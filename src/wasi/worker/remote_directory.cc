@@ -20,7 +20,8 @@ Result<HostAnswer> RemoteDirectory::ask(HostQuestion::What what, const std::stri
 Result<HostDirectory::Info> RemoteDirectory::look(const std::string& path) const {
   auto answer = ask(HostQuestion::What::look, path, nullptr);
   if (!answer) return fail_with(answer.error());
-  return Info{static_cast<FileType>(answer->type), answer->size, answer->atim, answer->mtim, answer->ctim, answer->target};
+  return Info{
+      static_cast<FileType>(answer->type), answer->size, answer->atim, answer->mtim, answer->ctim, answer->target};
 }
 
 Result<Fd> RemoteDirectory::open_file(const std::string& path) const {

@@ -21,7 +21,9 @@ std::uint64_t now_ns(clockid_t clock) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> as_bytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 // What hc_run() reads: docs/wasi.md describes the record.
 void write_request(ByteWriter& out, const Order& order) {
@@ -39,18 +41,27 @@ Fate fate_of(const CallOutcome& outcome, const Host& host, const StopClock& cloc
   if (clock.strikes() > 0) {
     // Whatever the program did after it was asked to stop, the limit is what ended it.
     switch (clock.reason()) {
-      case StopClock::Reason::deadline: return Fate::timed_out;
-      case StopClock::Reason::cpu: return Fate::cpu_exceeded;
-      case StopClock::Reason::cancelled: return Fate::cancelled;
-      case StopClock::Reason::none: break;
+      case StopClock::Reason::deadline:
+        return Fate::timed_out;
+      case StopClock::Reason::cpu:
+        return Fate::cpu_exceeded;
+      case StopClock::Reason::cancelled:
+        return Fate::cancelled;
+      case StopClock::Reason::none:
+        break;
     }
   }
   switch (outcome.kind) {
-    case CallOutcome::Kind::returned: return Fate::exited;
-    case CallOutcome::Kind::stack_overflow: return Fate::stack_overflow;
-    case CallOutcome::Kind::out_of_fuel: return Fate::out_of_fuel;
-    case CallOutcome::Kind::trapped: return Fate::trapped;
-    case CallOutcome::Kind::stopped: break;
+    case CallOutcome::Kind::returned:
+      return Fate::exited;
+    case CallOutcome::Kind::stack_overflow:
+      return Fate::stack_overflow;
+    case CallOutcome::Kind::out_of_fuel:
+      return Fate::out_of_fuel;
+    case CallOutcome::Kind::trapped:
+      return Fate::trapped;
+    case CallOutcome::Kind::stopped:
+      break;
   }
   if (host.stop() == Stop::kExit) return Fate::exited;
   if (host.stop() == Stop::kInterrupted) return Fate::timed_out;  // slept past the end of virtual time
@@ -62,15 +73,20 @@ int signal_of(const CallOutcome& outcome, const Host& host) {
   if (host.stop() == Stop::kSignal) return static_cast<int>(host.code());
   if (!outcome.code) return SIGABRT;
   switch (*outcome.code) {
-    case WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS: return SIGSEGV;
-    case WASMTIME_TRAP_CODE_HEAP_MISALIGNED: return SIGBUS;
+    case WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS:
+      return SIGSEGV;
+    case WASMTIME_TRAP_CODE_HEAP_MISALIGNED:
+      return SIGBUS;
     case WASMTIME_TRAP_CODE_INTEGER_OVERFLOW:
     case WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO:
-    case WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER: return SIGFPE;
+    case WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER:
+      return SIGFPE;
     case WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS:
     case WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL:
-    case WASMTIME_TRAP_CODE_BAD_SIGNATURE: return SIGILL;
-    default: return SIGABRT;  // unreachable: how abort() ends in WebAssembly
+    case WASMTIME_TRAP_CODE_BAD_SIGNATURE:
+      return SIGILL;
+    default:
+      return SIGABRT;  // unreachable: how abort() ends in WebAssembly
   }
 }
 
@@ -132,10 +148,12 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
     if (auto mounted = files_.mount_pack("/", *image_->pack()); !mounted) return mounted;
   for (const auto& file : order.files) {
     auto added = file.directory ? files_.add_directory(file.path) : files_.add_file(file.path, as_bytes(file.content));
-    if (!added) return fail("invalid_field", "cannot give the program " + std::string(file.path) + ": " + added.error().message);
+    if (!added)
+      return fail("invalid_field", "cannot give the program " + std::string(file.path) + ": " + added.error().message);
   }
   for (std::size_t i = 0; i < order.host_dirs.size(); ++i)
-    if (auto mounted = files_.mount_host(order.host_dirs[i], std::make_shared<RemoteDirectory>(channel_, static_cast<std::uint8_t>(i)));
+    if (auto mounted = files_.mount_host(order.host_dirs[i],
+                                         std::make_shared<RemoteDirectory>(channel_, static_cast<std::uint8_t>(i)));
         !mounted)
       return mounted;
   if (language)
@@ -167,7 +185,8 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
 }
 
 Report Runner::run_language(const Order& order) {
-  if (!image_ || image_->manifest().name != order.image) return failed("this worker has no image " + std::string(order.image));
+  if (!image_ || image_->manifest().name != order.image)
+    return failed("this worker has no image " + std::string(order.image));
   if (auto ready = prepare(); !ready) return failed(ready.error().message);
   const auto wall = now_ns(CLOCK_MONOTONIC), cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
   if (auto begun = begin(order, {}, {}); !begun) return not_begun(begun.error());
@@ -335,7 +354,8 @@ void Runner::collect(const Order& order, Report& report) {
   if (order.collect.empty()) return;
   for (const auto& found : files_.all(kWorkspace).list) {
     const auto name = shown(found.item.path);
-    if (found.item.type != FileType::kRegular || std::find(taken.begin(), taken.end(), found.item.path) != taken.end()) continue;
+    if (found.item.type != FileType::kRegular || std::find(taken.begin(), taken.end(), found.item.path) != taken.end())
+      continue;
     for (const auto pattern : order.collect)
       if (glob_matches(pattern, name)) {
         add(found.item, static_cast<std::uint8_t>(Vfs::Change::kModified));
@@ -370,8 +390,10 @@ std::optional<std::span<const std::byte>> Runner::more() {
   if (!input_owed_ && !channel_.send(FrameType::want_input, "")) return std::nullopt;
   input_owed_ = true;
   while (!clock_.wait_readable(channel_.fd()))
-    if (clock_.strikes() >= enough_strikes_) return std::nullopt;
-    else if (clock_.strikes() > 0) return std::span<const std::byte>();  // back to its own code, to notice
+    if (clock_.strikes() >= enough_strikes_)
+      return std::nullopt;
+    else if (clock_.strikes() > 0)
+      return std::span<const std::byte>();  // back to its own code, to notice
   auto frame = channel_.receive(Deadline::after(kAnswerTime));
   if (!frame || frame->type != FrameType::input) return std::nullopt;
   input_owed_ = false;

@@ -20,7 +20,8 @@ namespace hotcell::wasi {
 
 class Runner final : private OutputSink, private Sleeper, private InputSource {
  public:
-  // `image` may be null: a worker for modules only. Output, questions and input go over the channel while a program runs.
+  // `image` may be null: a worker for modules only. Output, questions and input go over the channel while a program
+  // runs.
   Runner(Engine& engine, const Image* image, StopClock& clock, Channel& channel);
 
   // `module` holds the compiled code when the order names no image.
@@ -61,9 +62,9 @@ class Runner final : private OutputSink, private Sleeper, private InputSource {
   OutputBuffer out_{0}, err_{0};
   bool live_ = false;
   std::uint64_t live_left_[2] = {};
-  int enough_strikes_ = 1;     // a language may tidy up after the first
+  int enough_strikes_ = 1;  // a language may tidy up after the first
   std::string input_;
-  bool input_owed_ = false;    // asked for, and not here when the run ended
+  bool input_owed_ = false;  // asked for, and not here when the run ended
 };
 
 }  // namespace hotcell::wasi

@@ -57,8 +57,8 @@ wasmtime_error_t* memory_new(void* env, const wasm_memorytype_t*, std::size_t mi
   if (at == MAP_FAILED) return wasmtime_error_new("cannot reserve address space for a memory");
   memory->base = static_cast<std::uint8_t*>(at);
   const std::size_t image = plan->image_fd < 0 ? 0 : std::min(plan->image_length, minimum);
-  if ((image && mmap(memory->base, image, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, plan->image_fd, 0) ==
-                    MAP_FAILED) ||
+  if ((image &&
+       mmap(memory->base, image, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, plan->image_fd, 0) == MAP_FAILED) ||
       (minimum > image && mprotect(memory->base + image, minimum - image, PROT_READ | PROT_WRITE))) {
     munmap(memory->base, memory->mapped);
     return wasmtime_error_new("cannot map the memory image");
@@ -93,8 +93,9 @@ Engine::Engine(Metering metering) : metering_(metering), plan_(std::make_unique<
   wasmtime_config_epoch_interruption_set(config, true);
   wasmtime_config_consume_fuel_set(config, metering == Metering::fuel);
   wasmtime_config_max_wasm_stack_set(config, kMaxWasmStack);
-  wasmtime_config_async_stack_size_set(config, 2 * kMaxWasmStack);  // unused, but below max_wasm_stack the engine aborts
-  wasmtime_config_memory_init_cow_set(config, false);  // aborts together with an own memory creator
+  wasmtime_config_async_stack_size_set(config,
+                                       2 * kMaxWasmStack);  // unused, but below max_wasm_stack the engine aborts
+  wasmtime_config_memory_init_cow_set(config, false);       // aborts together with an own memory creator
   wasmtime_config_memory_reservation_set(config, kReservation);
   wasmtime_config_memory_guard_size_set(config, kGuard);
   wasmtime_config_memory_may_move_set(config, false);
@@ -112,7 +113,9 @@ std::string last_cause(const std::string& text) {
   auto from = trap != text.npos ? trap : text.rfind('\n', end) + 1;
   end = std::min(text.find('\n', from), end + 1);
   // "    1: cause": the number counts the causes.
-  while (trap == text.npos && from < end && (text[from] == ' ' || text[from] == ':' || (text[from] >= '0' && text[from] <= '9'))) ++from;
+  while (trap == text.npos && from < end &&
+         (text[from] == ' ' || text[from] == ':' || (text[from] >= '0' && text[from] <= '9')))
+    ++from;
   return text.substr(from, end - from);
 }
 

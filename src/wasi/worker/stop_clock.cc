@@ -41,8 +41,8 @@ void set(timer_t timer, std::chrono::nanoseconds after) {
   timer_settime(timer, 0, &spec, nullptr);
 }
 
-// Our signals stay blocked between looking at the clock and going to sleep, and come in only while asleep: one that came in
-// between would otherwise be slept through.
+// Our signals stay blocked between looking at the clock and going to sleep, and come in only while asleep: one that
+// came in between would otherwise be slept through.
 class BlockedSignals {
  public:
   BlockedSignals() {
@@ -128,7 +128,8 @@ bool StopClock::sleep_until(std::uint64_t monotonic_ns) {
   while (strikes() == seen) {
     timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+    const auto now_ns =
+        static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
     if (now_ns >= monotonic_ns) return true;
     // At most an hour at a time: the deadline's signal ends it long before.
     const auto left = std::min<std::uint64_t>(monotonic_ns - now_ns, 3600ull * 1'000'000'000u);

@@ -1,9 +1,9 @@
 // Ends a run that has gone on for too long.
 //
-// A worker has one thread, and that thread is inside guest code. So the clock is a POSIX timer whose signal handler notes
-// the reason and bumps Wasmtime's epoch: compiled code notices at the next loop edge or function entry and calls back
-// into us. No ticking thread wakes up an idle machine, and arming costs one system call. Sleeping host calls are ended
-// by the same signal.
+// A worker has one thread, and that thread is inside guest code. So the clock is a POSIX timer whose signal handler
+// notes the reason and bumps Wasmtime's epoch: compiled code notices at the next loop edge or function entry and calls
+// back into us. No ticking thread wakes up an idle machine, and arming costs one system call. Sleeping host calls are
+// ended by the same signal.
 #pragma once
 #include <time.h>
 

@@ -34,7 +34,8 @@ class Zygote {
       spawn(name, compiler, uid, std::move(frame->descriptors.front()));
     }
     for (const pid_t child : children_) kill(child, SIGKILL);
-    while (waitpid(-1, nullptr, 0) > 0) {}
+    while (waitpid(-1, nullptr, 0) > 0) {
+    }
     return 0;
   }
 
@@ -42,7 +43,8 @@ class Zygote {
   Expected<const Image*> image(const std::string& name) {
     if (name.empty()) return nullptr;
     if (const auto found = images_.find(name); found != images_.end()) return found->second.get();
-    if (name.find('/') != name.npos || name.starts_with('.')) return fail("image_missing", "not an image name: " + name);
+    if (name.find('/') != name.npos || name.starts_with('.'))
+      return fail("image_missing", "not an image name: " + name);
     auto loaded = Image::load(engine_, options_.images / name, options_.pin);
     if (!loaded) return std::unexpected(loaded.error());
     return images_.emplace(name, std::move(*loaded)).first->second.get();
@@ -60,7 +62,8 @@ class Zygote {
     auto loaded = image(name);
     if (!loaded) return refuse(loaded.error());
     const pid_t child = fork();
-    if (child < 0) return refuse(Error{"internal", "cannot fork a worker", "raise the process limit (TasksMax, ulimit -u)"});
+    if (child < 0)
+      return refuse(Error{"internal", "cannot fork a worker", "raise the process limit (TasksMax, ulimit -u)"});
     if (child == 0) {
       control_ = Channel();  // closes our end: the engine must see the zygote's death, not ours
       Channel channel{Fd(socket.release())};

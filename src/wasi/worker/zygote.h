@@ -3,7 +3,8 @@
 // A fork of a process that has engine, code and images ready takes well under a millisecond, while starting one afresh
 // takes ten times that. The zygote runs no guest code, reads nothing but its control socket, and never changes after it
 // has loaded, so every worker starts from the same state. It is single-threaded where it matters: the thread that forks
-// is the only one that ever does anything, and it has the large stack that guest code needs, so a worker is born with it.
+// is the only one that ever does anything, and it has the large stack that guest code needs, so a worker is born with
+// it.
 #pragma once
 #include <filesystem>
 
