@@ -63,16 +63,22 @@ Expected<void> write_file_atomically(const fs::path& path, std::span<const std::
 }
 
 Expected<MappedFile> MappedFile::open(const fs::path& path) {
-  MappedFile out;
-  out.fd_ = Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!out.fd_) return fail_errno("cannot open " + path.string());
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_errno("cannot open " + path.string());
   struct stat st{};
-  if (fstat(out.fd_.get(), &st)) return fail_errno("cannot stat " + path.string());
+  if (fstat(fd.get(), &st)) return fail_errno("cannot stat " + path.string());
   if (!S_ISREG(st.st_mode)) return fail("internal", path.string() + " is not a regular file");
-  out.size_ = static_cast<std::size_t>(st.st_size);
+  auto out = map(fd.get(), static_cast<std::size_t>(st.st_size), path.string());
+  if (out) out->fd_ = std::move(fd);
+  return out;
+}
+
+Expected<MappedFile> MappedFile::map(int fd, std::size_t size, const std::string& name) {
+  MappedFile out;
+  out.size_ = size;
   if (out.size_ == 0) return out;
-  void* at = mmap(nullptr, out.size_, PROT_READ, MAP_PRIVATE, out.fd_.get(), 0);
-  if (at == MAP_FAILED) return fail_errno("cannot map " + path.string());
+  void* at = mmap(nullptr, out.size_, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (at == MAP_FAILED) return fail_errno("cannot map " + name);
   out.data_ = static_cast<const std::uint8_t*>(at);
   return out;
 }

@@ -26,6 +26,8 @@ Expected<void> write_all(int fd, std::span<const std::uint8_t> data);
 class MappedFile {
  public:
   static Expected<MappedFile> open(const std::filesystem::path& path);
+  // The first `size` bytes of an open file; `fd` may be closed afterwards, and fd() is none.
+  static Expected<MappedFile> map(int fd, std::size_t size, const std::string& name);
   MappedFile() = default;
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;

@@ -50,15 +50,22 @@ void OutputBuffer::write(std::string_view bytes) {
   if (bytes.size() > ring) {  // only the last of it can survive
     total_ += bytes.size() - ring;
     bytes.remove_prefix(bytes.size() - ring);
-    if (ring > 0 && data_.size() < cap_) copy_in(cap_ - 1, {"", 1});  // the ring is full now, wherever writing goes on
+    if (ring > 0 && data_.size() < cap_)
+      copy_in(cap_ - 1, std::string_view("\0", 1));  // the ring is full now, wherever writing goes on
   }
-  while (!bytes.empty()) {
+  while (ring > 0 && !bytes.empty()) {
     const auto at = static_cast<std::size_t>((total_ - head_size_) % ring);
     const auto part = bytes.substr(0, ring - at);
     copy_in(head_size_ + at, part);
     total_ += part.size();
     bytes.remove_prefix(part.size());
   }
+}
+
+void OutputBuffer::skip(std::uint64_t bytes) {
+  if (bytes == 0) return;
+  if (cap_ > 0 && data_.size() < cap_) copy_in(cap_ - 1, std::string_view("\0", 1));  // take() reads all of it
+  total_ += bytes;
 }
 
 OutputBuffer::Kept OutputBuffer::take() {

@@ -21,6 +21,9 @@ class OutputBuffer {
   explicit OutputBuffer(std::size_t cap = std::size_t{1} << 20);
 
   void write(std::string_view bytes);
+  // So many more bytes were written, and only somebody else saw them. For a buffer that is full already, and only when
+  // the rest of what it keeps follows with write(): what stood in its second half is of no use after this.
+  void skip(std::uint64_t bytes);
 
   struct Kept {
     std::string bytes;        // all of it; when truncated: head, a line that says how much is missing, tail

@@ -15,7 +15,9 @@
 #include <thread>
 
 #include "base/deadline.h"
+#include "cli/bench_url.h"
 #include "cli/commands.h"
+#include "cli/packages.h"
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "protocol/result_json.h"
@@ -29,8 +31,11 @@ using namespace protocol;
 using Clock = std::chrono::steady_clock;
 
 struct BenchFlags : ProgramFlags {
+  UrlBench service;
   unsigned runs = 1000, clients = 1, warmup = 20, loops = 0, sleepers = 0, baseline_runs = 60;
-  std::string baseline, expect, command;
+  double pace = 0;  // runs a second; 0: as fast as it goes
+  std::string reuse;
+  std::string baseline, expect, command, before;
   bool has_expect = false;
 };
 
@@ -90,6 +95,73 @@ nlohmann::ordered_json figures(const std::vector<double>& micros) {
           {"max_us", round(percentile(micros, 1))}};
 }
 
+// Runs a program as the executor does: with the packages that it names, looked up for each run.
+class Packages {
+ public:
+  explicit Packages(const Settings& settings) : packages_(settings) {}
+
+  Expected<Outcome> run(Engine& engine, const Request& request) {
+    if (!wanted_by(request)) return engine.run(request, nullptr, nullptr);
+    auto requirements = deps::parse_requirements(
+        request.language == Language::javascript ? deps::Ecosystem::npm : deps::Ecosystem::pypi,
+        request.dependencies.packages);
+    if (!requirements) return std::unexpected(requirements.error());
+    const auto choice = engine.name() == "wasi" ? exec::EngineChoice::wasi : exec::EngineChoice::docker;
+    auto lease = exec::get_packages(packages_.source(), choice, request.language, std::move(*requirements),
+                                    Deadline::after_seconds(300));
+    if (!lease) return std::unexpected(lease.error());
+    auto with = request;
+    with.packages = exec::as_ready(*lease);
+    return engine.run(with, nullptr, nullptr);
+  }
+  static bool wanted_by(const Request& request) { return request.dependencies.mode == DependencyMode::explicit_list; }
+  Expected<std::filesystem::path> folder() {
+    auto cache = packages_.cache();
+    return cache ? Expected<std::filesystem::path>((*cache)->mount("")) : std::unexpected(cache.error());
+  }
+
+ private:
+  LocalPackages packages_;
+};
+
+// One of the two engines, as far as it is looked at here.
+class Measured {
+ public:
+  static Expected<Measured> open(const Request& request, const BenchFlags& flags, Settings settings) {
+    Measured out;
+    if (request.engine == EngineWish::docker) {
+      if (flags.reuse == "tenant") settings.docker.reuse = docker::Reuse::tenant;
+      auto made = docker::DockerEngine::create(settings.docker);
+      if (!made) return std::unexpected(made.error());
+      out.docker_ = std::move(*made);
+      return out;
+    }
+    auto made = wasi::WasiEngine::create(settings.wasi);
+    if (!made) return std::unexpected(made.error());
+    out.wasi_ = std::move(*made);
+    return out;
+  }
+
+  Engine& engine() { return docker_ ? static_cast<Engine&>(*docker_) : *wasi_; }
+  // So many cells that are ready.
+  Expected<void> warm(const Request& request, unsigned cells) {
+    if (docker_) return docker_->warm(request, cells, docker::api::Until::seconds(120));
+    return request.language == Language::python ? wasi_->warm("python", cells) : Expected<void>{};
+  }
+  unsigned busy() const { return docker_ ? docker_->counts().busy : wasi_->counts().busy; }
+  std::optional<std::uint64_t> idle_cell_bytes() const {
+    return docker_ ? docker_->idle_cell_bytes() : wasi_->idle_cell_bytes();
+  }
+  // How often a container cell was ready when it was asked for.
+  std::optional<std::uint64_t> missed() const {
+    return docker_ ? std::optional(docker_->counts().missed) : std::nullopt;
+  }
+
+ private:
+  std::unique_ptr<docker::DockerEngine> docker_;
+  std::unique_ptr<wasi::WasiEngine> wasi_;
+};
+
 // Programs that keep the machine busy, or sleep, while others are measured.
 class Company {
  public:
@@ -117,24 +189,37 @@ class Company {
 };
 
 int bench(BenchFlags& flags, const Settings& settings, const std::optional<Request>& request) {
-  std::unique_ptr<wasi::WasiEngine> engine;
+  std::optional<Measured> measured;
+  Packages packages(settings);
+  std::optional<Request> plain;  // the same without packages, run by turns: the difference is what they cost
   if (request) {
-    auto made = wasi::WasiEngine::create(settings.wasi);
-    if (!made) return complain(made.error());
-    engine = std::move(*made);
+    auto with = settings;
+    if (Packages::wanted_by(*request)) {
+      auto folder = packages.folder();
+      if (!folder) return complain(folder.error());
+      with.docker.packages = *folder;
+      plain = *request;
+      plain->dependencies = {};
+    }
+    auto opened = Measured::open(*request, flags, std::move(with));
+    if (!opened) return complain(opened.error());
+    measured = std::move(*opened);
   }
-  const auto one = [&](std::string* out) -> Sample {
+  const auto one = [&](std::string* out, bool without = false) -> Sample {
     const auto start = Clock::now();
     if (!request) {
       auto ran = run_command(flags.command);
       if (out) *out = ran.out;
       return {ran.micros, out || (WIFEXITED(ran.status) && ran.out == flags.expect)};
     }
-    auto outcome = engine->run(*request, nullptr, nullptr);
+    auto outcome = packages.run(measured->engine(), without ? *plain : *request);
     const double micros = micros_since(start);
-    if (!outcome) return {micros, false};
+    if (!outcome) {
+      if (out) *out = outcome.error().message;
+      return {micros, false};
+    }
     if (out) {
-      *out = outcome->out.bytes;
+      *out = outcome->failure && outcome->out.bytes.empty() ? outcome->failure->message : outcome->out.bytes;
       return {micros, outcome->status != Status::sandbox_error && outcome->status != Status::rejected};
     }
     return {micros, outcome->out.bytes == flags.expect && outcome->status != Status::sandbox_error};
@@ -145,35 +230,51 @@ int bench(BenchFlags& flags, const Settings& settings, const std::optional<Reque
     if (!flags.baseline.empty())
       first = run_command(flags.baseline).out;
     else if (!one(&first).right)
-      return complain({"bench_failed", "the program does not run", "try it with hotcell run first"});
+      return complain({"bench_failed", "the program does not run: " + first, "try it with hotcell run first"});
     flags.expect = first;
   }
   std::optional<Company> company;
-  if (engine) {
-    if (request->language == Language::python)
-      if (auto warm = engine->warm("python", flags.clients); !warm) return complain(warm.error());
-    company.emplace(*engine, flags.loops, flags.sleepers);
+  if (measured) {
+    if (auto warm = measured->warm(*request, flags.clients); !warm) return complain(warm.error());
+    company.emplace(measured->engine(), flags.loops, flags.sleepers);
     if (flags.loops + flags.sleepers)  // until all of them have a worker
-      for (int i = 0; i < 2000 && engine->counts().busy < flags.loops + flags.sleepers; ++i)
+      for (int i = 0; i < 2000 && measured->busy() < flags.loops + flags.sleepers; ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   for (unsigned i = 0; i < flags.warmup; ++i) one(nullptr);
+  if (measured && flags.pace > 0)  // the warm-up took the cells that were ready
+    if (auto warm = measured->warm(*request, flags.clients); !warm) return complain(warm.error());
+  const auto missed_before = measured ? measured->missed().value_or(0) : 0;
+  std::optional<Request> before;  // what each counted run must not suffer from
+  if (request && !flags.before.empty()) {
+    before = *request;
+    before->code = flags.before;
+  }
 
   // Turns: a block of runs by all clients, then a block of baselines.
   const unsigned blocks = flags.baseline.empty() ? 1 : std::clamp(flags.runs / 4, 1u, 15u);
-  std::vector<double> micros, base;
+  std::vector<double> micros, base, without;
   std::atomic<unsigned> errors{0};
   double busy_seconds = 0;
   for (unsigned block = 0; block < blocks; ++block) {
-    const unsigned count = flags.runs * (block + 1) / blocks - flags.runs * block / blocks;
+    // Where two kinds of runs are compared, they take turns.
+    const unsigned count = (plain ? 2 : 1) * (flags.runs * (block + 1) / blocks - flags.runs * block / blocks);
     std::atomic<unsigned> taken{0};
-    std::vector<std::vector<double>> each(flags.clients);
+    std::vector<std::vector<double>> each(flags.clients), each_plain(flags.clients);
     const auto start = Clock::now();
     const auto client = [&](unsigned index) {
-      while (taken.fetch_add(1) < count) {
-        const auto sample = one(nullptr);
+      for (unsigned number; (number = taken.fetch_add(1)) < count;) {
+        // At a pace, a run that begins late because the one before took long is late by its own time as well.
+        const auto due = start + std::chrono::duration_cast<Clock::duration>(
+                                     std::chrono::duration<double>(flags.pace > 0 ? number / flags.pace : 0));
+        if (flags.pace > 0) std::this_thread::sleep_until(due);
+        if (before) (void)measured->engine().run(*before, nullptr, nullptr);
+        const double late = flags.pace > 0 ? std::max(0.0, micros_since(due)) : 0;
+        const bool without_packages = plain && number % 2 == 1;
+        auto sample = one(nullptr, without_packages);
+        sample.micros += late;
         if (sample.right)
-          each[index].push_back(sample.micros);
+          (without_packages ? each_plain : each)[index].push_back(sample.micros);
         else
           ++errors;
       }
@@ -184,19 +285,32 @@ int bench(BenchFlags& flags, const Settings& settings, const std::optional<Reque
     for (auto& thread : threads) thread.join();
     busy_seconds += micros_since(start) / 1e6;
     for (const auto& list : each) micros.insert(micros.end(), list.begin(), list.end());
+    for (const auto& list : each_plain) without.insert(without.end(), list.begin(), list.end());
     if (flags.baseline.empty()) continue;
     const unsigned baselines = flags.baseline_runs * (block + 1) / blocks - flags.baseline_runs * block / blocks;
+    // At a pace, new cells are made after the last run, and the baseline is not to suffer from that.
+    const auto rest = std::chrono::milliseconds(flags.pace > 0 && measured ? 500 : 0);
+    std::this_thread::sleep_for(rest);
     for (unsigned i = 0; i < baselines; ++i) {
       const auto ran = run_command(flags.baseline);
       if (ran.out != flags.expect) return complain({"bench_failed", "the baseline's output is not as expected", {}});
       base.push_back(ran.micros);
     }
+    std::this_thread::sleep_for(rest);  // nor the runs from what the baseline left to do
   }
   company.reset();
+  if (measured && request->engine == EngineWish::docker) (void)measured->warm(*request, 1);
+  const auto idle = measured ? measured->idle_cell_bytes() : std::nullopt;
 
   nlohmann::ordered_json out{{"runs", micros.size()}, {"errors", errors.load()}, {"clients", flags.clients}};
   out.update(figures(micros));
   out["runs_per_second"] = std::round(static_cast<double>(micros.size()) / busy_seconds * 10) / 10;
+  if (idle) out["idle_cell_bytes"] = *idle;
+  if (const auto missed = measured ? measured->missed() : std::nullopt) out["not_ready"] = *missed - missed_before;
+  if (!without.empty()) {
+    out["without_packages"] = figures(without);
+    out["packages_p50_us"] = std::round((percentile(micros, .5) - percentile(without, .5)) * 10) / 10;
+  }
   if (!base.empty()) {
     out["baseline"] = figures(base);
     out["baseline"]["runs"] = base.size();
@@ -210,6 +324,9 @@ int bench(BenchFlags& flags, const Settings& settings, const std::optional<Reque
     std::printf("%zu runs, %u errors, %u clients: p50 %.1f us, p95 %.1f us, p99 %.1f us; %.0f runs/s\n", micros.size(),
                 errors.load(), flags.clients, percentile(micros, .5), percentile(micros, .95), percentile(micros, .99),
                 out["runs_per_second"].get<double>());
+    if (!without.empty())
+      std::printf("without packages: p50 %.1f us; they cost %.1f us\n", percentile(without, .5),
+                  out["packages_p50_us"].get<double>());
     if (!base.empty())
       std::printf("baseline %s: p50 %.1f us; ratio p50 1/%.1f\n", flags.baseline.c_str(), percentile(base, .5),
                   1 / out["ratio_p50"].get<double>());
@@ -229,13 +346,32 @@ void add_bench(CLI::App& app, Commands& commands) {
   command->add_option("--clients", flags->clients, "how many at once")->check(CLI::Range(1, 256));
   command->add_option("--warmup", flags->warmup, "runs before counting");
   command->add_option("--baseline", flags->baseline, "a shell command to compare with")->type_name("COMMAND");
+  command->add_option("--before", flags->before, "a program to run, uncounted, before each counted run")
+      ->type_name("CODE");
   command->add_option("--baseline-runs", flags->baseline_runs, "how many of those")->check(CLI::Range(1, 100'000));
   command->add_option("--command", flags->command, "measure a shell command instead of a program")
       ->type_name("COMMAND");
   auto* expect = command->add_option("--expect", flags->expect, "the output that counts as right; else the baseline's");
+  command->add_option("--pace", flags->pace, "begin so many runs a second, instead of each after the one before")
+      ->type_name("RUNS");
+  command
+      ->add_option("--dep", flags->packages,
+                   "a package of the cache that the runs are given; every other run has none, to tell what that costs")
+      ->type_name("REQUIREMENT")
+      ->allow_extra_args(false);
+  command->add_option("--reuse", flags->reuse, "docker.reuse for these runs: never or tenant")
+      ->check(CLI::IsMember({"never", "tenant"}));
   command->add_option("--beside-loops", flags->loops, "endless loops running meanwhile");
   command->add_option("--beside-sleepers", flags->sleepers, "sleeping programs meanwhile");
+  command->add_option("--url", flags->service.url, "measure the service that listens there: unix:PATH, http://IP:PORT")
+      ->type_name("URL");
+  command->add_option("--seconds", flags->service.seconds, "with --url: for so long, instead of so many runs");
+  command->add_option("--batch", flags->service.batch, "with --url: so many programs in each request")
+      ->check(CLI::Range(1, 10'000));
+  command->add_option("--idle", flags->service.idle, "with --url: connections beside that do nothing")
+      ->check(CLI::Range(1, 100'000));
   add_limit_flags(*command, *flags);
+  add_container_flags(*command, *flags);
   add_file_flags(*command, *flags);
   command->callback([&commands, flags, code, expect] {
     commands.action = [&commands, flags, code, expect]() -> int {
@@ -251,7 +387,15 @@ void add_bench(CLI::App& app, Commands& commands) {
         auto made = module ? module_request(*flags, *settings) : program_request(*flags, *settings);
         if (!made) return complain(made.error());
         made->collect.changed = false;
+        if (made->engine == EngineWish::any && !module && made->language != Language::python)
+          made->engine = EngineWish::docker;
         request = std::move(*made);
+      }
+      if (auto& service = flags->service; !service.url.empty() && request) {
+        service.runs = flags->runs, service.clients = flags->clients, service.warmup = flags->warmup;
+        service.pace = flags->pace;
+        service.expect = flags->expect, service.has_expect = flags->has_expect, service.json = flags->json;
+        return bench_url(service, *request);
       }
       return bench(*flags, *settings, request);
     };

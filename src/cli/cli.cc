@@ -52,12 +52,23 @@ int run_cli(int argc, char** argv) {
       ->check(CLI::IsMember({"quiet", "error", "warn", "info", "debug"}));
 
   Commands commands;
+  commands.config_file = [&] { return std::filesystem::path(config); };
   commands.settings = [&] { return load_settings(config); };
   commands.verbose = [&] { return level == "info" || level == "debug"; };
   add_run(app, commands);
+  add_exec(app, commands);
   add_wasm(app, commands);
   add_bench(app, commands);
   add_images(app, commands);
+  add_cells(app, commands);
+  add_doctor(app, commands);
+  add_cache(app, commands);
+  add_check(app, commands);
+  add_deps(app, commands);
+  add_serve(app, commands);
+  add_token(app, commands);
+  add_operate(app, commands);
+  add_config(app, commands);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& error) {

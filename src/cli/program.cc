@@ -6,6 +6,9 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "cli/engines.h"
+#include "cli/remote_run.h"
+#include "cli/service_client.h"
 #include "cli/terminal.h"
 #include "protocol/engine.h"
 #include "protocol/nearest.h"
@@ -88,6 +91,16 @@ Expected<void> fill_common(Request& request, const ProgramFlags& flags, const Se
   request.limits.cpu_seconds = flags.cpu_seconds;
   request.limits.output_bytes = flags.max_output;
   request.limits.fuel = flags.fuel;
+  request.limits.cpus = flags.cpus;
+  request.limits.pids = flags.pids;
+  if (!flags.image.empty()) request.image = flags.image;
+  if (!flags.cwd.empty()) request.cwd = flags.cwd;
+  if (flags.network == "open")
+    request.network.mode = NetworkMode::open;
+  else if (flags.network == "allowlist")
+    return fail("unsupported_by_engine", "--network allowlist is not there yet", "use --network none or open");
+  else if (!flags.network.empty() && flags.network != "none")
+    return fail("invalid_field", "--network cannot be \"" + flags.network + "\"", "it is none or open");
   request.args = flags.args;
   if (flags.seed) request.deterministic = Deterministic{flags.seed, std::nullopt};
   for (const auto& variable : flags.env) {
@@ -99,9 +112,16 @@ Expected<void> fill_common(Request& request, const ProgramFlags& flags, const Se
   if (flags.engine == "wasi")
     request.engine = EngineWish::wasi;
   else if (flags.engine == "docker")
-    return fail("engine_unavailable", "the docker engine is not there in this version", "use --engine wasi");
+    request.engine = EngineWish::docker;
   else if (flags.engine != "auto")
     return fail("invalid_field", "there is no engine \"" + flags.engine + "\"", "engines: auto, wasi, docker");
+  request.checks = settings.checks;
+  if (!flags.checks.empty()) {
+    const auto checks = checks_from_name(flags.checks);
+    if (!checks) return std::unexpected(checks.error());
+    request.checks = *checks;
+  }
+  if (!flags.packages.empty()) request.dependencies = {DependencyMode::explicit_list, flags.packages};
   std::size_t total = 0;
   for (const auto& mapping : flags.files) {
     const auto [source, destination] = split_mapping(mapping);
@@ -226,6 +246,15 @@ void add_limit_flags(CLI::App& command, ProgramFlags& flags) {
       ->type_name("NUMBER");
 }
 
+void add_container_flags(CLI::App& command, ProgramFlags& flags) {
+  command.add_option("--image", flags.image, "a container image that the configuration allows")->type_name("IMAGE");
+  command.add_option("--network", flags.network, "none, or open: it may reach public addresses")->type_name("MODE");
+  command.add_option("--cpus", flags.cpus, "how many CPUs it may use at once (docker)")->type_name("NUMBER");
+  command.add_option("--pids", flags.pids, "how many processes and threads it may have at once (docker)")
+      ->type_name("NUMBER");
+  command.add_option("--cwd", flags.cwd, "the folder that it starts in, below /workspace (docker)")->type_name("PATH");
+}
+
 void add_file_flags(CLI::App& command, ProgramFlags& flags) {
   command.add_option("--stdin", flags.stdin_file, "the program's standard input, from a file")->type_name("FILE");
   command.add_option("--file", flags.files, "give the program a file, may be repeated")
@@ -243,6 +272,11 @@ void add_file_flags(CLI::App& command, ProgramFlags& flags) {
       ->type_name("GLOB")
       ->allow_extra_args(false);
   command.add_flag("--json", flags.json, "print the result as JSON instead of passing the output through");
+}
+
+void add_service_flags(CLI::App& command, ProgramFlags& flags) {
+  add_url_option(command, flags.url);
+  command.add_flag("--embedded", flags.embedded, "here, also where a service runs")->envname("HOTCELL_EMBEDDED");
 }
 
 Expected<Language> language_of(const ProgramFlags& flags, std::string_view content) {
@@ -301,18 +335,31 @@ Expected<Request> module_request(const ProgramFlags& flags, const Settings& sett
   return request;
 }
 
-int run_and_print(const Request& request, const ProgramFlags& flags, const Settings& settings) {
+Expected<Request> argv_request(const ProgramFlags& flags, const Settings& settings) {
+  Request request;
+  request.engine = EngineWish::docker;
+  if (auto filled = fill_common(request, flags, settings, false); !filled) return std::unexpected(filled.error());
+  request.argv = std::exchange(request.args, {});
+  return request;
+}
+
+Expected<Result> run_here(const Request& request, const Settings& settings, OutputSink& sink, const StopToken& stop) {
+  LocalEngines engines(settings);
+  LocalPackages packages(settings);
+  auto options = executor_options(settings, engines, packages);
+  if (!options) return std::unexpected(options.error());
+  exec::Executor executor(std::move(*options));
+  return executor.run(request, &sink, &stop);
+}
+
+int run_and_print(Request request, const ProgramFlags& flags, const Settings& settings) {
   auto& stop = stop_on_signals();
-  auto engine = wasi::WasiEngine::create(settings.wasi);
-  if (!engine) return complain(engine.error());
   PassThrough sink(!flags.json, flags.file != "-");
-  Result result;
-  result.created_at = std::chrono::system_clock::now();
-  auto outcome = (*engine)->run(request, &sink, &stop);
-  if (!outcome) return complain(outcome.error());
-  result.id = new_execution_id();
-  result.finished_at = std::chrono::system_clock::now();
-  result.outcome = std::move(*outcome);
+  std::optional<Expected<Result>> there;
+  if (!flags.embedded) there = run_remotely(request, flags.url, sink, stop);
+  const auto ran = there ? std::move(*there) : run_here(request, settings, sink, stop);
+  if (!ran) return complain(ran.error());
+  const auto& result = *ran;
   const auto& done = result.outcome;
   if (flags.json) {
     put(1, dump(to_json(result)) + "\n");
@@ -325,11 +372,14 @@ int run_and_print(const Request& request, const ProgramFlags& flags, const Setti
     if (done.failure && done.failure->kind != "exception" && (done.failure->kind != "signal" || isatty(2)))
       complain(Error{done.failure->code, done.failure->message, done.failure->hint});
   }
-  if (flags.verbose)
+  if (flags.verbose) {
+    for (const auto& finding : result.findings)
+      std::fprintf(stderr, "hotcell: line %u: %s [%s]\n", finding.line, finding.message.c_str(), finding.rule.c_str());
     std::fprintf(stderr, "hotcell: %s after %.1f ms (%.1f ms CPU, %.1f MiB, %s start, %s)\n",
                  std::string(name_of(done.status)).c_str(), done.usage.wall_seconds * 1e3, done.usage.cpu_seconds * 1e3,
                  static_cast<double>(done.usage.memory_peak_bytes) / 1048576, done.engine.start.c_str(),
                  done.engine.version.c_str());
+  }
   if (!flags.out.empty())
     if (auto written = write_files(done, flags.out); !written) return complain(written.error());
   return exit_status_of(done);

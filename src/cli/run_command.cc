@@ -20,8 +20,15 @@ void add_run(CLI::App& app, Commands& commands) {
       ->envname("PYTHON_WASI_WASM_PATH");
   command->add_option("file", flags->file, "the program's file, or - for standard input");
   command->add_option("args", flags->args, "arguments for the program, after --");
+  command->add_option("--checks", flags->checks, "what comes of dangerous code: off, warn or enforce")
+      ->type_name("MODE");
+  command->add_option("--dep", flags->packages, "a package that it needs, may be repeated; then nothing is detected")
+      ->type_name("REQUIREMENT")
+      ->allow_extra_args(false);
   add_limit_flags(*command, *flags);
+  add_container_flags(*command, *flags);
   add_file_flags(*command, *flags);
+  add_service_flags(*command, *flags);
   command->footer(
       "The exit status is the program's; 124 timeout, 125 hotcell failed or refused, 128+n signal n, 137 a limit.");
   command->callback([&commands, flags, code] {
@@ -37,7 +44,33 @@ void add_run(CLI::App& app, Commands& commands) {
       if (!settings) return complain(settings.error());
       auto request = program_request(*flags, *settings);
       if (!request) return complain(request.error());
-      return run_and_print(*request, *flags, *settings);
+      return run_and_print(std::move(*request), *flags, *settings);
+    };
+  });
+}
+
+void add_exec(CLI::App& app, Commands& commands) {
+  auto flags = std::make_shared<ProgramFlags>();
+  flags->engine = "docker";
+  auto* command =
+      app.add_subcommand("exec", "Run any program of a container image: hotcell exec [options] -- COMMAND [args]");
+  command->positionals_at_end(true);
+  command->add_option("command", flags->args, "the program and its arguments, after --")->required();
+  add_limit_flags(*command, *flags);
+  add_container_flags(*command, *flags);
+  add_file_flags(*command, *flags);
+  add_service_flags(*command, *flags);
+  command->footer("The exit status is the program's, as with hotcell run; 126 and 127 as in a shell.");
+  command->callback([&commands, flags] {
+    commands.action = [&commands, flags]() -> int {
+      if (flags->engine == "wasi")
+        return complain({"unsupported_by_engine", "a WASI cell has no other programs to start", "use --engine docker"});
+      flags->verbose = commands.verbose();
+      auto settings = commands.settings();
+      if (!settings) return complain(settings.error());
+      auto request = argv_request(*flags, *settings);
+      if (!request) return complain(request.error());
+      return run_and_print(std::move(*request), *flags, *settings);
     };
   });
 }
@@ -50,6 +83,7 @@ void add_wasm(CLI::App& app, Commands& commands) {
   command->add_option("args", flags->args, "arguments for the module, after --");
   add_limit_flags(*command, *flags);
   add_file_flags(*command, *flags);
+  add_service_flags(*command, *flags);
   command->callback([&commands, flags] {
     commands.action = [&commands, flags]() -> int {
       flags->verbose = commands.verbose();
@@ -57,7 +91,7 @@ void add_wasm(CLI::App& app, Commands& commands) {
       if (!settings) return complain(settings.error());
       auto request = module_request(*flags, *settings);
       if (!request) return complain(request.error());
-      return run_and_print(*request, *flags, *settings);
+      return run_and_print(std::move(*request), *flags, *settings);
     };
   });
 }

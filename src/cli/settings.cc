@@ -2,19 +2,22 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include <charconv>
-#include <cstdio>
 #include <cstdlib>
-#include <functional>
-#include <map>
+#include <set>
 
 #include "base/file.h"
+#include "base/text.h"
+#include "cli/settings_table.h"
+#include "install/url.h"
 #include "protocol/nearest.h"
 
 namespace hotcell::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using Value = Setting::Value;
+
+constexpr std::size_t kLargestFile = 1 << 20;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -33,155 +36,205 @@ fs::path settings_file() {
   return {};
 }
 
-std::unexpected<Error> wrong(const std::string& key, const std::string& why, const std::string& hint = {}) {
-  return fail("invalid_config", "the setting " + key + " " + why, hint);
+Value value_of(const YAML::Node& node) {
+  if (node.IsScalar()) return node.Scalar();
+  if (node.IsSequence()) {
+    auto list = Value::array();
+    for (const auto& item : node) list.push_back(value_of(item));
+    return list;
+  }
+  if (node.IsMap()) {
+    auto map = Value::object();
+    for (const auto& item : node) map[item.first.as<std::string>("")] = value_of(item.second);
+    return map;
+  }
+  return nullptr;
 }
 
-// One table says what may stand in a section and what it does; the reader is the same for all.
-using Setter = std::function<Expected<void>(const YAML::Node&, const std::string& key)>;
-using Section = std::map<std::string, Setter>;
+// Puts what it reads into the settings, notes where it came from, and collects what is wrong.
+class Reader {
+ public:
+  explicit Reader(Mistakes& out) : out_(out) {}
 
-template <class T>
-Setter number(T& target, T least, T most, double scale = 1) {
-  return [&target, least, most, scale](const YAML::Node& node, const std::string& key) -> Expected<void> {
-    double value = 0;
-    if (!node.IsScalar() || !YAML::convert<double>::decode(node, value)) return wrong(key, "must be a number");
-    value *= scale;
-    if (!(value >= static_cast<double>(least) && value <= static_cast<double>(most)))
-      return wrong(key, "is out of range");
-    target = static_cast<T>(value);
-    return {};
-  };
-}
-
-Setter flag(bool& target) {
-  return [&target](const YAML::Node& node, const std::string& key) -> Expected<void> {
-    if (!node.IsScalar() || !YAML::convert<bool>::decode(node, target)) return wrong(key, "must be true or false");
-    return {};
-  };
-}
-
-// Accepted as false; true is a start error that says why there is no such thing.
-Setter never(const char* why, const char* hint) {
-  return [why, hint](const YAML::Node& node, const std::string& key) -> Expected<void> {
-    bool asked = false;
-    if (!node.IsScalar() || !YAML::convert<bool>::decode(node, asked)) return wrong(key, "must be true or false");
-    if (asked) return wrong(key, why, hint);
-    return {};
-  };
-}
-
-Expected<void> read_section(const YAML::Node& node, const std::string& name, const Section& section) {
-  if (!node.IsMap()) return wrong(name, "must be a section of settings");
-  for (const auto& item : node) {
-    const auto key = item.first.as<std::string>("");
-    const auto shown = name.empty() ? key : name + "." + key;
-    const auto found = section.find(key);
-    if (found == section.end()) {
-      std::vector<std::string_view> known;
-      for (const auto& [one, setter] : section) known.push_back(one);
-      auto hint = protocol::suggestion(key, known);
-      return fail("invalid_config", "there is no setting " + shown, std::move(hint));
+  void read_file(const fs::path& file) {
+    auto content = hotcell::read_file(file, kLargestFile);
+    if (!content) return out_.errors.push_back(content.error());
+    out_.settings.file = file;
+    try {
+      const auto document = YAML::Load(*content);
+      if (!document.IsNull()) read_section(document, "");
+    } catch (const YAML::Exception& error) {
+      complain(file.string() + " is not valid YAML: " + error.what());
     }
-    if (auto set = found->second(item.second, shown); !set) return set;
   }
-  return {};
-}
 
-Expected<void> read_file_into(Settings& settings, const fs::path& path) {
-  auto text = read_file(path, 1 << 20);
-  if (!text) return std::unexpected(text.error());
-  auto& wasi = settings.wasi;
-  const Section security = {
-      {"fs_readonly", flag(wasi.fs_readonly)},
-      {"allow_clock", flag(wasi.allow_clock)},
-      {"allow_random", flag(wasi.allow_random)},
-      {"allow_network", never("cannot be true: a WebAssembly program here has no network at all",
-                              "run programs that need the network on the docker engine")},
-      {"allow_subprocess", never("cannot be true: a WebAssembly program cannot start processes",
-                                 "run programs that need subprocesses on the docker engine")},
-  };
-  const Section wasi_section = {
-      {"memory_limit_bytes", number(wasi.memory_bytes, std::uint64_t{1} << 20, std::uint64_t{4} << 30)},
-      {"max_fuel", number(wasi.max_fuel, std::uint64_t{0}, std::uint64_t{1} << 62)},
-      {"execution_timeout_ms", number(settings.timeout_seconds, 0.001, 86400.0, 0.001)},
-      {"max_workers", number(wasi.max_workers, 1u, 1024u)},
-      {"images",
-       [&](const YAML::Node& node, const std::string&) -> Expected<void> {
-         if (environment("HOTCELL_IMAGES").empty()) wasi.images = node.as<std::string>("");
-         return {};
-       }},
-      {"allowed_paths",
-       [&](const YAML::Node& node, const std::string& key) -> Expected<void> {
-         if (!node.IsSequence()) return wrong(key, "must be a list of folders");
-         for (const auto& item : node) {
-           // "/data" shows the folder under its own name, "/srv/data:/data" under another.
-           const auto text_of = item.as<std::string>("");
-           const auto colon = text_of.find(':');
-           const auto host = text_of.substr(0, colon), guest = colon == text_of.npos ? host : text_of.substr(colon + 1);
-           if (!host.starts_with('/') || !guest.starts_with('/'))
-             return wrong(key, "must hold absolute paths: " + text_of);
-           if (!fs::is_directory(host)) return wrong(key, "names a folder that does not exist: " + host);
-           wasi.allowed_paths.emplace_back(host, guest);
-         }
-         return {};
-       }},
-      {"env_vars",
-       [&](const YAML::Node& node, const std::string& key) -> Expected<void> {
-         if (!node.IsMap()) return wrong(key, "must be a map of names to values");
-         for (const auto& item : node)
-           wasi.env.emplace_back(item.first.as<std::string>(""), item.second.as<std::string>(""));
-         return {};
-       }},
-      {"security", [&](const YAML::Node& node, const std::string& key) { return read_section(node, key, security); }},
-  };
-  const Section top = {
-      {"wasi", [&](const YAML::Node& node, const std::string& key) { return read_section(node, key, wasi_section); }},
-  };
-  try {
-    const auto document = YAML::Load(*text);
-    if (document.IsNull()) return {};
-    auto done = read_section(document, "", top);
-    if (!done) done.error().message = path.string() + ": " + done.error().message;
-    return done;
-  } catch (const YAML::Exception& error) {
-    return fail("invalid_config", path.string() + " is not valid YAML: " + error.what());
+  void read_environment() {
+    for (const auto& setting : settings_table())
+      for (const auto& [name, unit] : setting.variables) {
+        const auto text = environment(name.c_str());
+        if (text.empty()) continue;
+        put(setting, value_from_words(setting, text), unit, "the environment variable " + name, "$" + name);
+        break;
+      }
   }
-}
 
-std::string plain(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", number);
-  return text;
-}
+  // What other tools are told on this machine is meant for us too, unless somebody has told us. Whether it can be used
+  // shows when it is wanted.
+  void read_others() {
+    for (const auto& setting : settings_table())
+      for (const auto& name : setting.told) {
+        const auto text = environment(name.c_str());
+        if (text.empty() || out_.settings.origin.contains(setting.key)) continue;
+        put(setting, value_from_words(setting, text), 1, "the environment variable " + name, "$" + name, false);
+      }
+  }
 
-template <class T>
-Expected<void> from_environment(const char* name, T& target, double least, double most, double scale = 1) {
-  const auto text = environment(name);
-  if (text.empty()) return {};
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
-    return fail("invalid_config", "the environment variable " + std::string(name) + " must be a number from " +
-                                      plain(least) + " to " + plain(most) + ", not \"" + text + "\"");
-  target = static_cast<T>(value * scale);
-  return {};
+  void read_flag(const GivenSetting& given) {
+    const auto* setting = find_setting(given.key);
+    Value value = given.words;
+    if (setting->shape != Setting::Shape::list) value = given.words.empty() ? "true" : given.words.back();
+    put(*setting, value, 1, given.flag, given.flag);
+  }
+
+ private:
+  void complain(std::string message, std::string hint = {}) {
+    out_.errors.push_back({"invalid_config", std::move(message), std::move(hint)});
+  }
+
+  static int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
+  std::string at(const YAML::Node& node) const {
+    return out_.settings.file.string() + ":" + std::to_string(line_of(node));
+  }
+
+  void read_section(const YAML::Node& node, const std::string& name) {
+    if (!node.IsMap())
+      return complain(at(node) + ": " + (name.empty() ? "the file" : "the setting " + name) +
+                      " must be a section of settings");
+    std::set<std::string> seen;
+    for (const auto& item : node) {
+      const auto key = item.first.as<std::string>("");
+      const auto whole = name.empty() ? key : name + "." + key;
+      const auto where = at(item.first);
+      if (!seen.insert(key).second) {
+        complain(where + ": the setting " + whole + " is there twice");
+      } else if (const auto* setting = find_setting(whole)) {
+        put(*setting, value_of(item.second), 1, where + ": the setting " + whole, where);
+      } else {
+        const auto known = names_below(name);
+        if (known.contains(key) && item.second.IsMap())
+          read_section(item.second, whole);
+        else if (known.contains(key))
+          complain(where + ": the setting " + whole + " must be a section of settings");
+        else
+          complain(where + ": there is no setting " + whole,
+                   protocol::suggestion(key, std::vector<std::string_view>(known.begin(), known.end())));
+      }
+    }
+  }
+
+  // The next words of all settings of a section.
+  static std::set<std::string, std::less<>> names_below(const std::string& section) {
+    std::set<std::string, std::less<>> out;
+    for (const auto& setting : settings_table()) {
+      std::string_view rest = setting.key;
+      if (!section.empty()) {
+        if (!rest.starts_with(section) || rest[section.size()] != '.') continue;
+        rest.remove_prefix(section.size() + 1);
+      }
+      out.emplace(next_part(rest, '.'));
+    }
+    return out;
+  }
+
+  // In a single text lists are parted by commas: "a,b", "A=1,B=2"; those of URLs by spaces, as other tools have them.
+  static Value value_from_words(const Setting& setting, const std::string& text) {
+    if (setting.shape == Setting::Shape::one) return text;
+    auto value = setting.shape == Setting::Shape::list ? Value::array() : Value::object();
+    for (std::string_view rest = text; !rest.empty();) {
+      auto word = next_part(rest, setting.between);
+      if (word.empty()) continue;
+      if (setting.shape == Setting::Shape::list) {
+        value.push_back(std::string(word));
+      } else {
+        if (word.find('=') == word.npos) return text;  // which the setting refuses
+        const auto name = next_part(word, '=');
+        value[std::string(name)] = std::string(word);
+      }
+    }
+    return value;
+  }
+
+  void put(const Setting& setting, const Value& value, double unit, const std::string& subject,
+           const std::string& origin, bool urls_too = true) {
+    auto done = setting.set(out_.settings, value, unit);
+    if (done && urls_too && setting.urls) done = check_urls(setting.get(out_.settings));
+    if (!done)
+      complain(subject + " " +
+                   (setting.secret || setting.urls ? done.error().message.substr(0, done.error().message.find(", not "))
+                                                   : done.error().message),
+               done.error().hint);
+    out_.settings.origin[setting.key] = origin;
+  }
+
+  // A text, or a list of them.
+  static Expected<void> check_urls(const Value& given) {
+    for (const auto& text : given.is_string() ? Value::array({given}) : given)
+      if (const auto url = install::Url::parse(text.get<std::string>()); !url && text != "")
+        return fail("invalid_config", url.error());
+    return {};
+  }
+
+  Mistakes& out_;
+};
+
+// What no setting can say for itself.
+void settle(Mistakes& all) {
+  auto& docker = all.settings.docker;
+  if (docker.uids.first != 0 && docker.uids.count == 0) docker.uids.count = 1'000'000;
+  if (docker.uids.count != 0 && docker.uids.first == 0) docker.uids.first = docker::kUsualUids.first;
+  const auto in_order = [&](const char* low, bool good, const char* high) {
+    if (!good)
+      all.errors.push_back({"invalid_config",
+                            "the setting " + std::string(low) + " must not be above " + std::string(high),
+                            "raise the one or lower the other"});
+  };
+  in_order("docker.pool_min", docker.pool.min <= docker.pool.max, "docker.pool_max");
+  in_order("docker.memory_mb", docker.memory_bytes <= docker.max_memory_bytes, "docker.max_memory_mb");
+  in_order("docker.disk_mb", docker.disk_bytes <= docker.max_disk_bytes, "docker.max_disk_mb");
+  in_order("docker.pids", docker.pids <= docker.max_pids, "docker.max_pids");
+  in_order("docker.cpus", docker.max_cpus <= 0 || docker.cpus <= docker.max_cpus, "docker.max_cpus");
 }
 
 }  // namespace
 
-Expected<Settings> load_settings(const fs::path& file) {
-  Settings settings;
-  const auto path = file.empty() ? settings_file() : file;
-  if (!path.empty())
-    if (auto done = read_file_into(settings, path); !done) return std::unexpected(done.error());
-  auto& wasi = settings.wasi;
-  for (const auto& done : {from_environment("WASI_MEMORY_LIMIT_MB", wasi.memory_bytes, 1, 4096, 1048576),
-                           from_environment("WASI_TIMEOUT_SECONDS", settings.timeout_seconds, 0.001, 86400),
-                           from_environment("HOTCELL_TIMEOUT_SECONDS", settings.timeout_seconds, 0.001, 86400),
-                           from_environment("HOTCELL_WASI_MAX_WORKERS", wasi.max_workers, 1, 1024)})
-    if (!done) return std::unexpected(done.error());
-  return settings;
+std::vector<std::pair<std::string_view, protocol::Checks>> check_words() {
+  return {{"off", protocol::Checks::off}, {"warn", protocol::Checks::warn}, {"enforce", protocol::Checks::enforce}};
+}
+
+Expected<protocol::Checks> checks_from_name(const std::string& name) {
+  std::vector<std::string_view> known;
+  for (const auto& [word, value] : check_words()) {
+    if (word == name) return value;
+    known.push_back(word);
+  }
+  return fail("invalid_field", "checks cannot be \"" + name + "\"", protocol::suggestion(name, known));
+}
+
+Mistakes examine_settings(const fs::path& file, std::span<const GivenSetting> flags) {
+  Mistakes out;
+  Reader reader(out);
+  if (const auto path = file.empty() ? settings_file() : file; !path.empty()) reader.read_file(path);
+  reader.read_environment();
+  for (const auto& given : flags) reader.read_flag(given);
+  settle(out);
+  reader.read_others();
+  return out;
+}
+
+Expected<Settings> load_settings(const fs::path& file, std::span<const GivenSetting> flags) {
+  auto out = examine_settings(file, flags);
+  if (!out.errors.empty()) return std::unexpected(std::move(out.errors.front()));
+  return std::move(out.settings);
 }
 
 }  // namespace hotcell::cli

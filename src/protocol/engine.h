@@ -1,12 +1,12 @@
 // The seam between those who want programs run and those who can run them. Two engines stand behind it, and a fake in
 // the tests; nobody above it knows which one answers.
 #pragma once
-#include <atomic>
 #include <functional>
 #include <span>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/stop_token.h"
 #include "protocol/request.h"
 #include "protocol/result.h"
 
@@ -20,27 +20,14 @@ class OutputSink {
  public:
   virtual ~OutputSink() = default;
   virtual void output(Stream stream, std::span<const char> bytes) = 0;
+  // A cell has been found, and the program begins: before its first output.
+  virtual void started(std::string_view engine, std::string_view start) { (void)engine, (void)start; }
   // Where the program's standard input comes from when the request brings none: a descriptor that is read only when the
   // program reads, or -1 for an empty input.
   virtual int input_fd() { return -1; }
 };
 
-// Asked by the engine whether to give up. Another thread may set it; `fd` (or -1) becomes readable when it is set, so
-// that a wait can be ended at once.
-class StopToken {
- public:
-  StopToken();
-  ~StopToken();
-  StopToken(const StopToken&) = delete;
-  StopToken& operator=(const StopToken&) = delete;
-  void stop();  // async-signal-safe
-  bool stopped() const { return stopped_.load(std::memory_order_acquire); }
-  int fd() const { return fd_; }
-
- private:
-  std::atomic<bool> stopped_{false};
-  int fd_ = -1;
-};
+using hotcell::StopToken;  // asked by the engine whether to give up
 
 class Engine {
  public:

@@ -13,7 +13,7 @@ struct Kind {
   bool retryable = false;  // the very same request may succeed later
 };
 
-constexpr std::array<Kind, 34> kKinds{{
+constexpr std::array<Kind, 37> kKinds{{
     {"malformed", 400, "The request is not valid JSON"},
     {"unauthenticated", 401, "Credentials are missing or wrong"},
     {"forbidden", 403, "Not allowed"},
@@ -23,6 +23,7 @@ constexpr std::array<Kind, 34> kKinds{{
     {"execution_not_found", 404, "There is no such execution"},
     {"file_not_found", 404, "There is no such file"},
     {"method_not_allowed", 405, "This method is not allowed here"},
+    {"request_timeout", 408, "The request took too long to come", true},
     {"session_busy", 409, "The session is busy", true},
     {"idempotency_in_progress", 409, "The first request with this key is still running", true},
     {"session_exists", 409, "There is a session of this name already"},
@@ -33,6 +34,7 @@ constexpr std::array<Kind, 34> kKinds{{
     {"unsupported_media_type", 415, "The body must be JSON"},
     {"range_not_satisfiable", 416, "The file is shorter than that"},
     {"invalid_field", 422, "A field of the request is not valid"},
+    {"invalid_requirement", 422, "A dependency cannot be read"},
     {"unsupported_by_engine", 422, "The engine cannot honour a field of the request"},
     {"limit_above_maximum", 422, "A limit is above the allowed maximum"},
     {"unknown_language", 422, "The language is not known"},
@@ -41,6 +43,7 @@ constexpr std::array<Kind, 34> kKinds{{
     {"is_directory", 422, "The path is a directory"},
     {"path_outside_workspace", 422, "The path does not stay inside the workspace"},
     {"tenant_limit", 429, "Too many requests", true},
+    {"headers_too_large", 431, "The request's headers are too large"},
     {"internal", 500, "hotcell failed"},
     {"untrusted_path", 500, "hotcell's own files could have been changed by others"},
     {"at_capacity", 503, "All cells are busy", true},

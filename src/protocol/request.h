@@ -80,6 +80,12 @@ struct Deterministic {
   std::optional<double> time;  // seconds since the epoch at which the clock starts
 };
 
+// Packages that are ready for a program. Whoever prepares its run finds them; never on the wire.
+struct ReadyPackages {
+  std::string folder;  // of entries, on this machine: cells are shown it whole, and cannot list it
+  std::string entry;   // the program's own, by its name there; the packages are in `entry`/content
+};
+
 struct Request {
   Language language = Language::python;
   // Exactly one of code, argv and wasm.
@@ -103,6 +109,7 @@ struct Request {
   Limits limits;
   Network network;
   Dependencies dependencies;
+  std::optional<ReadyPackages> packages;  // what `dependencies` led to; not on the wire
   std::optional<std::string> image;
   std::vector<CaseInput> inputs;
   std::vector<InputFile> files;

@@ -190,7 +190,9 @@ class RequestReader {
     if (!object->is_object()) return reader_.complain(member, "must be an object of strings");
     if (object->size() > most)
       return reader_.complain(member, "must not have more than " + std::to_string(most) + " members");
-    for (auto& [name, value] : *object->get_ptr<Json::object_t*>()) {
+    for (const auto& item : object->items()) {
+      const auto& name = item.key();
+      auto& value = item.value();
       const auto complain = [&](std::string detail) {
         complaints_.add("invalid_field", pointer_to(reader_.at(member), name), std::move(detail));
       };

@@ -45,6 +45,8 @@ struct OutputFile {
   std::uint64_t size = 0;
   std::string content;            // empty when deleted, or left out
   bool content_left_out = false;  // over collect.inline_bytes or limits.files_bytes
+  std::string sha256;             // of content that is kept elsewhere; empty: of `content`
+  std::string url;                // where a door that keeps it hands it out
 };
 
 struct Value {  // a displayed or returned value, as a mime bundle
@@ -69,6 +71,12 @@ struct EngineUsed {
 
 // Filled by an engine: the program's fate and what it left.
 struct Outcome {
+  // Not on the wire. What the program asked for and no cell of this engine can do ("threads", "sockets"), as the engine
+  // itself has seen it, never as the program said. `left`: the run was ended for that before anything of it was shown
+  // or any input of the caller's was read, so that it may be run elsewhere as if it had never begun.
+  std::string beyond;
+  bool left = false;
+
   Status status = Status::completed;
   std::optional<int> exit_code;
   std::optional<std::string> signal;

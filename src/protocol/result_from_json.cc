@@ -155,6 +155,8 @@ OutputFile read_output_file(Json& json, std::string pointer, Complaints& complai
   auto content = reader.base64("content_base64");
   file.content_left_out = !content && file.change != Change::deleted;
   file.content = std::move(content).value_or("");
+  file.sha256 = reader.text("sha256").value_or("");
+  file.url = reader.text("url").value_or("");
   return file;
 }
 

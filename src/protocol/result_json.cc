@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "protocol/base64.h"
 #include "protocol/mime_type.h"
+#include "protocol/percent.h"
 #include "protocol/result_names.h"
 #include "protocol/timestamp.h"
 #include "protocol/utf8.h"
@@ -22,23 +23,6 @@ Json or_null(const std::optional<T>& value) {
 
 // Microseconds are what is measured; 0.30000000000000004 is noise. JSON knows no infinity.
 double seconds(double value) { return std::isfinite(value) ? std::round(value * 1e6) / 1e6 : 0.0; }
-
-// A path in a URL, its slashes kept.
-std::string percent_encoded(std::string_view path) {
-  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : path) {
-    if (kPlain.find(c) != kPlain.npos) {
-      out += c;
-    } else {
-      out += '%';
-      out += kDigits[static_cast<unsigned char>(c) >> 4];
-      out += kDigits[static_cast<unsigned char>(c) & 15];
-    }
-  }
-  return out;
-}
 
 Json limits_json(const Limits& limits) {
   return {
@@ -100,14 +84,15 @@ Json to_json(const Value& value) {
 
 Json to_json(const OutputFile& file, std::string_view url) {
   const bool has_content = file.change != Change::deleted && !file.content_left_out;
+  const std::string_view where = url.empty() ? std::string_view(file.url) : url;
   return {
       {"path", file.path},
       {"change", word_for(file.change, kChanges)},
       {"size_bytes", file.size},
-      {"sha256", has_content ? Json(hex(sha256(file.content))) : Json(nullptr)},
+      {"sha256", !file.sha256.empty() ? Json(file.sha256) : has_content ? Json(hex(sha256(file.content))) : Json(nullptr)},
       {"mime_type", mime_type_of(file.path)},
       {"content_base64", has_content ? Json(base64_encode(file.content)) : Json(nullptr)},
-      {"url", url.empty() || file.change == Change::deleted ? Json(nullptr) : Json(url)},
+      {"url", where.empty() || file.change == Change::deleted ? Json(nullptr) : Json(where)},
   };
 }
 
@@ -140,7 +125,7 @@ Json to_json(const Result& result, const ResultJsonOptions& options) {
   auto& files = json["files"] = Json::array();
   for (const auto& file : outcome.files) {
     std::string url;
-    if (options.urls) url = "/v1/executions/" + result.id + "/files/" + percent_encoded(file.path);
+    if (options.urls) url = "/v1/executions/" + result.id + "/files/" + percent_encoded_path(file.path);
     files.push_back(to_json(file, url));
   }
   json["dependencies"] = dependencies_json(result);

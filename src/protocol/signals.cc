@@ -1,6 +1,7 @@
 #include "protocol/signals.h"
 
 #include <array>
+#include <charconv>
 #include <csignal>
 
 namespace hotcell::protocol {
@@ -26,18 +27,25 @@ constexpr std::array kSignals{
 };
 #undef HOTCELL_SIGNAL
 
+bool is_real_time(int number) { return number >= 32 && number <= 64; }
+
 }  // namespace
 
 std::optional<int> signal_number(std::string_view name) {
   for (const auto& signal : kSignals)
     if (signal.name == name) return signal.number;
+  int number = 0;  // a real-time signal has no name of its own
+  if (name.starts_with("SIG") &&
+      std::from_chars(name.data() + 3, name.data() + name.size(), number).ptr == name.data() + name.size() &&
+      is_real_time(number))
+    return number;
   return std::nullopt;
 }
 
-std::string_view signal_name(int number) {
+std::string signal_name(int number) {
   for (const auto& signal : kSignals)
-    if (signal.number == number) return signal.name;
-  return {};
+    if (signal.number == number) return std::string(signal.name);
+  return is_real_time(number) ? "SIG" + std::to_string(number) : "";
 }
 
 }  // namespace hotcell::protocol

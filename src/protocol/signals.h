@@ -2,11 +2,12 @@
 // means the same everywhere; an exit status needs the number.
 #pragma once
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace hotcell::protocol {
 
 std::optional<int> signal_number(std::string_view name);  // nullopt: no such signal
-std::string_view signal_name(int number);                 // empty: no such signal
+std::string signal_name(int number);                      // empty: no such signal
 
 }  // namespace hotcell::protocol

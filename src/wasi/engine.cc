@@ -8,15 +8,18 @@
 
 #include <cstdlib>
 #include <list>
+#include <map>
 #include <mutex>
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "protocol/failures.h"
 #include "wasi/binary/inspect.h"
 #include "wasi/fs/host_dir.h"
 #include "wasi/manifest.h"
 #include "wasi/module_cache.h"
 #include "wasi/outcome.h"
+#include "wasi/packages.h"
 #include "wasi/pool.h"
 
 namespace hotcell::wasi {
@@ -62,8 +65,10 @@ Expected<void> check_supported(const Request& request) {
   if (request.session_id) return unsupported("session_id", "sessions are not there yet");
   if (request.network.mode != NetworkMode::none)
     return unsupported("network", "its programs have no network", "use engine docker, or network.mode none");
-  if (!request.dependencies.packages.empty())
-    return unsupported("dependencies", "it does not install packages", "use engine docker");
+  if (!request.dependencies.packages.empty() && !request.packages)
+    return unsupported("dependencies", "nobody installs packages here", "use engine docker");
+  if (request.packages && request.language != Language::python)
+    return unsupported("dependencies", "only Python programs are given packages", "use engine docker");
   if (request.image) return unsupported("image", "container images are the docker engine's");
   if (request.limits.cpus) return unsupported("limits.cpus", "a program runs on one CPU");
   if (request.limits.pids) return unsupported("limits.pids", "a program is one process");
@@ -113,7 +118,13 @@ struct WasiEngine::State {
   std::mutex modules_mutex;
   std::list<KeptModule> modules;  // used last, first
 
+  PackageShelf packages;
+
+  std::mutex image_ids_mutex;
+  std::map<std::string, std::string, std::less<>> image_ids;
+
   Expected<Pool*> pool(bool fuel);
+  std::string image_id(std::string_view name);
   Expected<protocol::Limits> limits_of(const Request& request) const;
   Expected<std::shared_ptr<Fd>> module_code(const Request& request, const protocol::Limits& limits, std::string& key,
                                             Deadline deadline);
@@ -122,7 +133,7 @@ struct WasiEngine::State {
   bool answer(Channel& channel, std::string_view question) const;
   Outcome execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order,
                   const std::vector<int>& descriptors, const Request& request, const protocol::Limits& limits,
-                  OutputSink* sink, const StopToken* stop, bool& never_ran);
+                  OutputSink* sink, const StopToken* stop, bool may_leave, bool& never_ran);
 };
 
 Expected<Pool*> WasiEngine::State::pool(bool fuel) {
@@ -135,6 +146,17 @@ Expected<Pool*> WasiEngine::State::pool(bool fuel) {
     metered = std::move(*started);
   }
   return metered.get();
+}
+
+// By what it holds, as results name images: the same name may mean another interpreter tomorrow.
+std::string WasiEngine::State::image_id(std::string_view name) {
+  const std::lock_guard lock(image_ids_mutex);
+  auto known = image_ids.find(name);
+  if (known == image_ids.end()) {
+    const auto manifest = Manifest::load(options.images / name);
+    known = image_ids.emplace(name, manifest ? "sha256:" + manifest->wasm_sha256 : std::string(name)).first;
+  }
+  return known->second;
 }
 
 Expected<protocol::Limits> WasiEngine::State::limits_of(const Request& request) const {
@@ -175,7 +197,6 @@ Expected<std::vector<std::uint8_t>> WasiEngine::State::compile(const std::string
   if (auto sent = (*worker)->channel.send(FrameType::compile, order.bytes()); !sent)
     return std::unexpected(sent.error());
   auto frame = (*worker)->channel.receive(end);
-  if ((*worker)->process) syscall(SYS_pidfd_send_signal, (*worker)->process.get(), SIGKILL, nullptr, 0);
   if (!frame)
     return fail("module_invalid", frame.error().code == "deadline"
                                       ? "the module took too long to compile"
@@ -269,12 +290,13 @@ bool WasiEngine::State::answer(Channel& channel, std::string_view payload) const
 Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, const std::string& order,
                                    const std::vector<int>& descriptors, const Request& request,
                                    const protocol::Limits& limits, OutputSink* sink, const StopToken* stop,
-                                   bool& never_ran) {
+                                   bool may_leave, bool& never_ran) {
   never_ran = false;
+  worker->come_here();
   if (auto sent = worker->channel.send(FrameType::order, order, descriptors, Deadline::after(kSendTime)); !sent) {
     never_ran = true;  // it died while it was idle, or does not listen: nothing has happened yet
     pool.discard(std::move(worker));
-    return worker_lost("it was gone before the program started");
+    return lost("worker", "it was gone before the program started");
   }
   auto deadline =
       Deadline::after(std::chrono::nanoseconds(static_cast<long long>(request.timeout_seconds * 1e9)) + kReportMargin);
@@ -287,6 +309,7 @@ Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, c
   const auto cap = std::min<std::uint64_t>(kMaxFrame, 2 * most_output + 3 * *limits.result_bytes + *limits.files_bytes +
                                                           (request.collect.max_files + 16ull) * (64u << 10));
   for (;;) {
+    may_leave &= !wants_input && shown[0] + shown[1] == 0;
     if (wants_input && wait_for_input(sink->input_fd(), worker->channel.fd(), stop_fd, deadline)) {
       char bytes[65536];
       const ssize_t got = read(sink->input_fd(), bytes, sizeof bytes);
@@ -319,6 +342,7 @@ Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, c
     }
     std::optional<Report> report;
     if (frame && frame->type == FrameType::report) report = Report::decode(frame->payload);
+    if (report && report->fate == Fate::left && !may_leave) report.reset();
     if (!report) {
       const std::string how = frame || frame.error().code == "protocol" ? "it sent what it must not send"
                               : frame.error().code == "deadline"        ? "it did not answer in time"
@@ -329,7 +353,7 @@ Outcome WasiEngine::State::execute(Pool& pool, std::unique_ptr<Worker> worker, c
         report->fate = Fate::cancelled;
         return outcome_of(std::move(*report), request, limits);
       }
-      return worker_lost(how);
+      return lost("worker", how);
     }
     if (report->recycle || cancelled)
       pool.discard(std::move(worker));
@@ -397,7 +421,26 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
     order.code = *request.code;
   }
 
+  std::shared_ptr<const Fd> packages;
+  std::string packages_key;
+  if (request.packages) {
+    packages_key = request.packages->folder + "/" + request.packages->entry + "/content";
+    auto pack = state_->packages.get(packages_key);
+    if (!pack && pack.error().code == "packages_too_large") {
+      auto outcome = refused({"dependency_failed", pack.error().message, pack.error().hint});
+      outcome.failure->kind = "dependency";
+      outcome.limits = *limits;
+      return outcome;
+    }
+    if (!pack) return std::unexpected(pack.error());
+    packages = std::move(*pack);
+    order.packages_at = kPackagesForPython;
+    order.packages_key = packages_key;
+  }
+
   order.stream = sink != nullptr;
+  order.leave = options.may_leave && request.engine == EngineWish::any && request.language != Language::wasm &&
+                !request.deterministic && !request.limits.fuel;
   order.fs_readonly = options.fs_readonly;
   order.allow_clock = options.allow_clock;
   order.allow_random = options.allow_random;
@@ -425,8 +468,9 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
   std::vector<std::string> environment;
   for (const auto* list : {&options.env, &request.env})
     for (const auto& [name, value] : *list) {
-      std::erase_if(environment, [&](const std::string& one) { return one.starts_with(name + "="); });
-      environment.push_back(name + "=" + value);
+      const auto beginning = name + "=";
+      std::erase_if(environment, [&](const std::string& one) { return one.starts_with(beginning); });
+      environment.push_back(beginning + value);
     }
   order.env.assign(environment.begin(), environment.end());
   std::vector<std::string> paths;
@@ -455,14 +499,16 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
     const bool fresh = (*worker)->fresh;
     const auto queued = std::chrono::duration<double>(Deadline::Clock::now() - begun).count();
     bool never_ran = false;
-    const std::vector<int> descriptors = code ? std::vector<int>{code->get()} : std::vector<int>{};
-    auto outcome =
-        state_->execute(**pool, std::move(*worker), bytes, descriptors, request, *limits, sink, stop, never_ran);
+    std::vector<int> descriptors;
+    if (code) descriptors.push_back(code->get());
+    if (packages) descriptors.push_back(packages->get());
+    auto outcome = state_->execute(**pool, std::move(*worker), bytes, descriptors, request, *limits, sink, stop,
+                                   order.leave, never_ran);
     if (never_ran && tries < 3) continue;
     outcome.usage.queue_seconds = queued;
     outcome.engine.name = "wasi";
     outcome.engine.version = std::string("wasmtime ") + compiled_by();
-    outcome.engine.image = order.image.empty() ? "sha256:" + module_key.substr(0, 64) : std::string(order.image);
+    outcome.engine.image = order.image.empty() ? "sha256:" + module_key.substr(0, 64) : state_->image_id(order.image);
     outcome.engine.start = fresh ? "cold" : "warm";
     outcome.engine.chosen_because = request.engine == EngineWish::wasi ? "requested" : "the only engine";
     return outcome;
@@ -470,32 +516,24 @@ Expected<Outcome> WasiEngine::run(const Request& request, OutputSink* sink, cons
 }
 
 Expected<void> WasiEngine::warm(const std::string& image, unsigned workers) {
-  Order order;
-  order.image = image;
-  order.timeout_ns = 10'000'000'000;
-  order.memory_bytes = state_->options.memory_bytes;
-  order.disk_bytes = 1 << 20;
-  order.output_bytes = order.result_bytes = 4096;
-  const std::string bytes = order.encode();
+  auto& pool = *state_->plain;
   std::vector<std::unique_ptr<Worker>> ready;
   Expected<void> result;
-  for (unsigned i = 0; i < workers; ++i) {
-    auto worker = state_->plain->acquire(image, Deadline::after_seconds(30));
+  for (unsigned i = 0; i < workers && result; ++i) {
+    auto worker = pool.acquire(image, Deadline::after_seconds(30));
     if (!worker) {
       result = std::unexpected(worker.error());
-      break;
+    } else if (result = pool.warm_up(**worker); result) {
+      ready.push_back(std::move(*worker));
+    } else {
+      pool.discard(std::move(*worker));
     }
-    // Twice: the first run copies its pages, the second one finds them copied.
-    for (int run = 0; run < 2; ++run) {
-      auto sent = (*worker)->channel.send(FrameType::order, bytes, {}, Deadline::after(kSendTime));
-      auto frame = (*worker)->channel.receive(Deadline::after_seconds(20));
-      if (!sent || !frame) result = fail("internal", "a worker could not be warmed up");
-    }
-    ready.push_back(std::move(*worker));
   }
-  for (auto& worker : ready) state_->plain->release(std::move(worker));
+  for (auto& worker : ready) pool.release(std::move(worker));
   return result;
 }
+
+std::optional<std::uint64_t> WasiEngine::idle_cell_bytes() const { return state_->plain->idle_bytes(); }
 
 WasiEngine::Counts WasiEngine::counts() const {
   const auto counts = state_->plain->counts();

@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,9 @@ struct EngineOptions {
 
   // What programs may see and do (the seeds' security section).
   bool fs_readonly = false, allow_clock = true, allow_random = true;
+  // Is there somebody who runs programs elsewhere that ask for what no cell here has (Outcome::left)? Only those whose
+  // request leaves the choice of the engine open.
+  bool may_leave = false;
   std::vector<std::pair<std::filesystem::path, std::string>>
       allowed_paths;  // host directory, where the program sees it
 };
@@ -53,6 +57,8 @@ class WasiEngine final : public protocol::Engine {
     std::uint64_t workers_started = 0, workers_lost = 0;
   };
   Counts counts() const;
+  // The most memory that a warm cell, idle now, has for itself; nullopt: there is none, or the system does not say.
+  std::optional<std::uint64_t> idle_cell_bytes() const;
 
  private:
   struct State;

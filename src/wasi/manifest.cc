@@ -47,7 +47,7 @@ Expected<Manifest> Manifest::from_json(const std::string& text) {
       return fail("image_incompatible",
                   "the image has layout " + std::to_string(out.layout) + ", this hotcell reads layout " +
                       std::to_string(kImageLayout),
-                  "build the images again: scripts/build --images");
+                  kMakeImages);
     for (auto [field, key] : {std::pair(&out.name, "name"),
                               {&out.language, "language"},
                               {&out.version, "version"},
@@ -77,7 +77,7 @@ Expected<Manifest> Manifest::load(const fs::path& folder) {
   auto text = read_file(folder / "manifest.json", 1 << 20);
   if (!text)
     return fail("image_missing", "there is no image in " + folder.string() + " (" + text.error().message + ")",
-                "build the images: scripts/build --images, or set HOTCELL_IMAGES to where they are");
+                std::string(kMakeImages) + "; or set HOTCELL_IMAGES to where they are");
   return from_json(*text);
 }
 

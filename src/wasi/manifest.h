@@ -17,6 +17,10 @@ namespace hotcell::wasi {
 // Raised whenever an image built before could be misread after.
 inline constexpr int kImageLayout = 1;
 
+// What to do about an image that is missing or of no use, for an error's hint.
+inline constexpr const char* kMakeImages =
+    "make the images on this machine: hotcell images bake, or scripts/build --images in the sources";
+
 struct GlobalValue {
   std::string name;
   bool is_64 = false;

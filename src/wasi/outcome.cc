@@ -3,33 +3,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "protocol/failures.h"
 #include "protocol/signals.h"
 
 namespace hotcell::wasi {
 namespace {
 
 using namespace protocol;
-
-std::string seconds_text(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", seconds);
-  return std::string(text) + (seconds == 1 ? " second" : " seconds");
-}
-
-std::string size_text(std::uint64_t bytes) {
-  if (bytes >= (1u << 20) && bytes % (1u << 20) == 0) return std::to_string(bytes >> 20) + " MiB";
-  return std::to_string(bytes) + " bytes";
-}
-
-Failure limit(std::string code, std::string which, std::string message, std::string hint) {
-  Failure out;
-  out.code = std::move(code);
-  out.kind = "limit";
-  out.limit = std::move(which);
-  out.message = std::move(message);
-  out.hint = std::move(hint);
-  return out;
-}
 
 Failure exception_of(Report& report) {
   Failure out;
@@ -64,9 +44,7 @@ void describe_failure(Outcome& out, Report& report, const Request& request, cons
     out.failure = std::move(failure);
   };
   if (died_of_memory(report)) {
-    auto failure = limit("memory_limit", "memory",
-                         "The program needed more memory than its limit of " + size_text(*limits.memory_bytes) + ".",
-                         "Use less memory at a time, or ask for a higher limit (limits.memory_bytes).");
+    auto failure = memory_limit_met(limits);
     failure.name = std::move(report.error_name);
     failure.traceback = std::move(report.error_traceback);
     if (report.error_line) failure.line = report.error_line;
@@ -75,11 +53,7 @@ void describe_failure(Outcome& out, Report& report, const Request& request, cons
   switch (report.fate) {
     case Fate::timed_out: {
       out.status = Status::timeout;
-      Failure failure;
-      failure.code = failure.kind = "timeout";
-      failure.limit = "wall";
-      failure.message = "Execution timeout after " + seconds_text(request.timeout_seconds);
-      failure.hint = "Look for a loop that does not end, do less, or ask for more time (timeout_seconds).";
+      auto failure = protocol::timed_out(request.timeout_seconds);
       if (report.uncaught) {
         failure.traceback = std::move(report.error_traceback);
         if (report.error_line) failure.line = report.error_line;
@@ -89,64 +63,52 @@ void describe_failure(Outcome& out, Report& report, const Request& request, cons
     }
     case Fate::cpu_exceeded: {
       out.status = Status::timeout;
-      auto failure = limit("cpu_limit", "cpu", "CPU time limit of " + seconds_text(*limits.cpu_seconds) + " exceeded",
-                           "Do less, or ask for more CPU time (limits.cpu_seconds).");
-      failure.kind = "timeout";
-      out.failure = std::move(failure);
+      out.failure = cpu_limit_met(limits);
       return;
     }
     case Fate::cancelled: {
       out.status = Status::cancelled;
-      Failure failure;
-      failure.code = failure.kind = "cancelled";
-      failure.message = "The run was cancelled.";
-      out.failure = std::move(failure);
+      out.failure = cancelled().failure;
       return;
     }
     case Fate::out_of_fuel:
-      return limited(limit("fuel_limit", "fuel",
-                           "The program used up its fuel of " + std::to_string(limits.fuel.value_or(0)) + " units.",
-                           "Do less, or ask for more fuel (limits.fuel)."));
+      return limited(limit_met("fuel_limit", "fuel",
+                               "The program used up its fuel of " + std::to_string(limits.fuel.value_or(0)) + " units.",
+                               "Do less, or ask for more fuel (limits.fuel)."));
     case Fate::stack_overflow:
-      return limited(limit("stack_limit", "stack", "The program's calls were nested deeper than the stack allows.",
-                           "Recurse less deeply, or use a loop with a list of what is still to do."));
+      return limited(limit_met("stack_limit", "stack", "The program's calls were nested deeper than the stack allows.",
+                               "Recurse less deeply, or use a loop with a list of what is still to do."));
     case Fate::trapped: {
       out.status = Status::failed;
-      out.signal = std::string(signal_name(report.signal));
+      out.signal = signal_name(report.signal);
       if (out.signal->empty()) out.signal = "SIGABRT";
-      Failure failure;
-      failure.code = failure.kind = "signal";
-      failure.name = *out.signal;
-      failure.message = "The program ended abnormally (" + failure.name + "): " + report.trap;
-      out.failure = std::move(failure);
+      out.failure = failure("signal", "signal", "The program ended abnormally (" + *out.signal + "): " + report.trap);
+      out.failure->name = *out.signal;
       return;
     }
     case Fate::not_started: {
       out.status = Status::rejected;
-      Failure failure;
-      failure.code = "module_unsupported";
-      failure.kind = "rejected";
-      failure.message = "The module could not be started: " + report.trap;
-      out.failure = std::move(failure);
+      out.failure = failure("module_unsupported", "rejected", "The module could not be started: " + report.trap);
+      return;
+    }
+    case Fate::left: {
+      // For whoever does not run it elsewhere.
+      out.left = true;
+      out.status = Status::rejected;
+      out.failure = failure("engine_unavailable", "rejected",
+                            "The program asked for " + out.beyond + ", which a WASI cell has not.",
+                            "Do without, or use engine docker.");
       return;
     }
     case Fate::refused: {
       out.status = Status::rejected;
-      Failure failure;
-      failure.code = "invalid_field";
-      failure.kind = "rejected";
-      failure.message = report.trap;
-      out.failure = std::move(failure);
+      out.failure = failure("invalid_field", "rejected", report.trap);
       return;
     }
     case Fate::host_failed: {
       out.status = Status::sandbox_error;
-      Failure failure;
-      failure.code = "internal";
-      failure.kind = "sandbox";
-      failure.message = report.trap.empty() ? "The worker failed." : report.trap;
-      failure.retryable = true;
-      out.failure = std::move(failure);
+      out.failure = failure("internal", "sandbox", report.trap.empty() ? "The worker failed." : report.trap);
+      out.failure->retryable = true;
       return;
     }
     case Fate::exited:
@@ -157,9 +119,7 @@ void describe_failure(Outcome& out, Report& report, const Request& request, cons
   out.status = Status::failed;
   if (!report.uncaught) return;
   if (died_of_disk(report)) {
-    auto failure =
-        limit("disk_limit", "disk", "The program wrote more than its limit of " + size_text(*limits.disk_bytes) + ".",
-              "Write less, or ask for a higher limit (limits.disk_bytes).");
+    auto failure = disk_limit_met(limits);
     failure.name = std::move(report.error_name);
     failure.traceback = std::move(report.error_traceback);
     return limited(std::move(failure));
@@ -171,16 +131,14 @@ void describe_failure(Outcome& out, Report& report, const Request& request, cons
 
 Outcome outcome_of(Report report, const Request& request, const Limits& limits) {
   Outcome out;
+  if (report.beyond == 1) out.beyond = "threads";
+  if (report.beyond == 2) out.beyond = "sockets";
   describe_failure(out, report, request, limits);
   if (out.status == Status::limit_exceeded) out.exit_code.reset();
   if (report.result_cut) {
     out.status = Status::limit_exceeded;
     out.exit_code.reset();
-    auto failure =
-        limit("result_limit", "result", "The error's text was longer than " + size_text(*limits.result_bytes) + ".",
-              "Put less into the exception, or ask for a higher limit (limits.result_bytes).");
-    if (out.failure) failure.message += " It began: " + out.failure->message.substr(0, 200);
-    out.failure = std::move(failure);
+    out.failure = result_limit_met(limits, out);
   }
   out.out = {std::move(report.out.bytes), report.out.total, report.out.truncated};
   out.err = {std::move(report.err.bytes), report.err.total, report.err.truncated};
@@ -216,20 +174,6 @@ Outcome refused(const Error& error) {
     out.status = Status::rejected;
     failure.kind = "rejected";
   }
-  out.failure = std::move(failure);
-  return out;
-}
-
-Outcome worker_lost(std::string_view how) {
-  Outcome out;
-  out.status = Status::sandbox_error;
-  Failure failure;
-  failure.code = "worker_lost";
-  failure.kind = "sandbox";
-  failure.message =
-      "The worker that ran this program was lost (" + std::string(how) + "). Other runs are not affected.";
-  failure.hint = "Run it again; if it is lost again, the program itself is the likely cause.";
-  failure.retryable = true;
   out.failure = std::move(failure);
   return out;
 }

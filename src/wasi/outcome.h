@@ -9,8 +9,7 @@ namespace hotcell::wasi {
 // `limits` are the effective ones, all set.
 protocol::Outcome outcome_of(Report report, const protocol::Request& request, const protocol::Limits& limits);
 
-// Outcomes of programs that never ran, or whose worker was lost.
+// Of a program that never ran.
 protocol::Outcome refused(const Error& error);
-protocol::Outcome worker_lost(std::string_view how);
 
 }  // namespace hotcell::wasi

@@ -1,28 +1,29 @@
 #include "wasi/pool.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/file.h"
 
 namespace hotcell::wasi {
 namespace {
 
 constexpr std::chrono::seconds kIdleTime{10};
-constexpr std::chrono::seconds kSpawnTime{20};       // the first spawn of an image loads it
-constexpr std::chrono::microseconds kPatience{150};  // about what a small program takes
-constexpr int kControlFd = 3;                        // where hotcell-worker expects its socket
-
-void kill_worker(const Worker& worker) {
-  if (worker.process) syscall(SYS_pidfd_send_signal, worker.process.get(), SIGKILL, nullptr, 0);
-}
+constexpr std::chrono::seconds kWarmTime{3};  // it takes milliseconds
+constexpr std::chrono::milliseconds kSparePatience{250};
+constexpr std::chrono::seconds kSpawnTime{20};  // the first spawn of an image loads it
+constexpr int kControlFd = 3;                   // where hotcell-worker expects its socket
 
 }  // namespace
 
@@ -36,7 +37,14 @@ Expected<std::unique_ptr<Pool>> Pool::start(PoolOptions options) {
 }
 
 Pool::~Pool() {
-  idle_.clear();  // a worker whose socket closes leaves
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    if (warming_) warming_->kill();  // nobody will need it: no reason to wait for it
+  }
+  spare_wanted_.notify_all();
+  if (spare_thread_.joinable()) spare_thread_.join();
+  idle_.clear();
   zygote_ = Channel();
   if (zygote_pid_ > 0) waitpid(zygote_pid_, nullptr, 0);
 }
@@ -104,7 +112,6 @@ Expected<std::unique_ptr<Worker>> Pool::ask_zygote(const std::string& image, boo
   }
   if (!frame->descriptors.empty()) worker->process = std::move(frame->descriptors.front());
   worker->channel = std::move(ends->first);
-  worker->channel.set_patience(kPatience);
   worker->image = image;
   return worker;
 }
@@ -130,23 +137,42 @@ Expected<std::unique_ptr<Worker>> Pool::spawn(const std::string& image, bool com
   return worker;
 }
 
+void Worker::kill() const {
+  if (process) syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+}
+
+void Worker::come_here() const {
+  cpu_set_t here;
+  CPU_ZERO(&here);
+  CPU_SET(static_cast<unsigned>(sched_getcpu()), &here);
+  sched_setaffinity(pid, sizeof here, &here);  // only a wish: no matter if it fails
+}
+
 Expected<std::unique_ptr<Worker>> Pool::acquire(const std::string& image, Deadline deadline) {
   {
     std::unique_lock lock(mutex_);
+    std::optional<Deadline> patience;  // with a spare on its way
     for (;;) {
       for (std::size_t at = idle_.size(); at-- > 0;) {
         if (idle_[at]->image != image) continue;
         auto worker = std::move(idle_[at]);
         idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(at));
         if (!worker->channel.quiet()) {  // it died, or wants to answer before it is asked
-          kill_worker(*worker);
           ++lost_;
           continue;
         }
         ++busy_;
+        if (!spare_due().empty()) spare_wanted_.notify_one();
         return worker;
       }
-      if (busy_ + idle_.size() < options_.max_workers) break;
+      if (!image.empty() && starting_ == image) {  // it is here sooner than one that we would start now
+        if (!patience) patience = deadline.sooner(Deadline::after(kSparePatience));
+        if (!patience->passed()) {
+          freed_.wait_until(lock, patience->at());
+          continue;
+        }
+      }
+      if (places_taken() < options_.max_workers) break;
       if (!idle_.empty()) {  // of other images: the oldest makes room
         idle_.erase(idle_.begin());
         break;
@@ -185,16 +211,94 @@ void Pool::release(std::unique_ptr<Worker> worker) {
 }
 
 void Pool::discard(std::unique_ptr<Worker> worker) {
-  kill_worker(*worker);
+  const std::string image = worker->image;
+  worker.reset();
   {
     const std::lock_guard lock(mutex_);
     --busy_;
     ++lost_;
+    if (!image.empty()) spared_.insert(image);
+    if (!spared_.empty() && !spare_thread_.joinable()) spare_thread_ = std::thread(&Pool::keep_spares, this);
   }
   freed_.notify_one();
+  spare_wanted_.notify_one();
+}
+
+std::string Pool::spare_due() const {
+  if (places_taken() >= options_.max_workers) return {};
+  for (const auto& image : spared_)
+    if (std::none_of(idle_.begin(), idle_.end(), [&](const auto& worker) { return worker->image == image; }))
+      return image;
+  return {};
+}
+
+void Pool::keep_spares() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    starting_ = spare_due();
+    if (starting_.empty()) {
+      spare_wanted_.wait(lock);
+      continue;
+    }
+    ++started_;
+    const std::string image = starting_;
+    lock.unlock();
+    auto worker = spawn(image, false, Deadline::after(kSpawnTime));
+    lock.lock();
+    bool good = worker && !stopping_;
+    if (good) {
+      warming_ = worker->get();
+      lock.unlock();
+      good = warm_up(**worker).has_value();
+      lock.lock();
+      warming_ = nullptr;
+    }
+    starting_.clear();
+    if (good)
+      idle_.push_back(std::move(*worker));
+    else
+      spared_.erase(image);  // whoever needs a worker next is told why there is none
+    freed_.notify_all();
+  }
+}
+
+Expected<void> Pool::warm_up(Worker& worker) {
+  Order order;
+  order.image = worker.image;
+  order.timeout_ns = 10'000'000'000;
+  order.memory_bytes = 256u << 20;
+  order.disk_bytes = 1 << 20;
+  order.output_bytes = order.result_bytes = 4096;
+  const std::string bytes = order.encode();
+  // Twice: the first run copies its pages, the second one finds them copied.
+  for (int run = 0; run < 2; ++run) {
+    auto sent = worker.channel.send(FrameType::order, bytes, {}, Deadline::after(kWarmTime));
+    if (!sent) return sent;
+    auto frame = worker.channel.receive(Deadline::after(kWarmTime));
+    if (!frame) return std::unexpected(frame.error());
+    auto report = Report::decode(frame->payload);
+    if (frame->type != FrameType::report || !report || report->recycle)
+      return fail("internal", "a worker could not be warmed up");
+  }
+  return {};
 }
 
 Expected<std::unique_ptr<Worker>> Pool::compiler(Deadline deadline) { return spawn("", true, deadline); }
+
+std::optional<std::uint64_t> Pool::idle_bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::optional<std::uint64_t> most;
+  for (const auto& worker : idle_) {
+    auto text = read_file("/proc/" + std::to_string(worker->pid) + "/smaps_rollup", 65536);
+    if (!text) continue;
+    std::uint64_t kib = 0;
+    for (const std::string_view field : {"Private_Dirty:", "Swap:"})
+      if (const auto at = text->find(field); at != text->npos)
+        kib += std::strtoull(text->c_str() + at + field.size(), nullptr, 10);
+    most = std::max(most.value_or(0), kib * 1024);
+  }
+  return most;
+}
 
 Pool::Counts Pool::counts() const {
   const std::lock_guard lock(mutex_);

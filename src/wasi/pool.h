@@ -2,12 +2,18 @@
 //
 // Thread-safe. Every worker runs one program at a time and belongs to the run that leased it until it is given back; no
 // program ever queues behind another one that sleeps or loops, up to max_workers.
+//
+// A worker whose cell grew is thrown away, and programs that grow seldom come alone. So once that has happened to an
+// image, a thread keeps one spare worker of it, ready and warm: the next run finds a worker as if nothing had been.
 #pragma once
 #include <condition_variable>
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/deadline.h"
@@ -26,10 +32,22 @@ struct PoolOptions {
   unsigned keep_idle = 2;  // more idle ones than this go after a while
 };
 
+// Killed when it is let go: one that guest code has taken over would not leave because its socket closes.
 struct Worker {
+  Worker() = default;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker() { kill(); }
+  void kill() const;
+
   Channel channel;
   Fd process;  // a pidfd: signals reach this worker or nobody
   int pid = 0;
+
+  // Lets the worker wake up on the caller's CPU. The caller is about to sleep until the worker answers, so that CPU is
+  // free at once; waking another one takes longer than a small program runs. Once awake the worker goes where it likes.
+  void come_here() const;
+
   std::string image;  // what it can run; empty: modules
   bool fresh = true;  // has not run anything yet
   Deadline::Clock::time_point idle_since{};
@@ -49,6 +67,9 @@ class Pool {
   // Gone, or not to be trusted any more: killed, and its place is free.
   void discard(std::unique_ptr<Worker> worker);
 
+  // Runs the empty program in it, so that the first run that counts is as fast as the others.
+  Expected<void> warm_up(Worker& worker);
+
   // A new process for compiling one module; not counted as a worker.
   Expected<std::unique_ptr<Worker>> compiler(Deadline deadline);
 
@@ -57,12 +78,18 @@ class Pool {
     std::uint64_t started = 0, lost = 0;
   };
   Counts counts() const;
+  // The most memory that an idle worker has for itself, as the kernel counts it: what is shared with the others, or can
+  // be read again from a file, is not in it.
+  std::optional<std::uint64_t> idle_bytes() const;
 
  private:
   explicit Pool(PoolOptions options) : options_(std::move(options)) {}
   Expected<void> start_zygote();
   Expected<std::unique_ptr<Worker>> spawn(const std::string& image, bool compiler, Deadline deadline);
   Expected<std::unique_ptr<Worker>> ask_zygote(const std::string& image, bool compiler, Deadline deadline);
+  void keep_spares();             // the thread
+  std::size_t places_taken() const { return busy_ + idle_.size() + (starting_.empty() ? 0 : 1); }
+  std::string spare_due() const;  // of which image one has to be started; empty: of none
 
   const PoolOptions options_;
 
@@ -76,6 +103,13 @@ class Pool {
   std::vector<std::unique_ptr<Worker>> idle_;  // the one used last is at the end
   unsigned busy_ = 0;
   std::uint64_t started_ = 0, lost_ = 0;
+
+  std::set<std::string> spared_;  // images of which a spare is kept
+  std::string starting_;          // the image of the spare that is being started; not among busy_
+  Worker* warming_ = nullptr;     // that spare, once it is there
+  bool stopping_ = false;
+  std::condition_variable spare_wanted_;
+  std::thread spare_thread_;
 };
 
 }  // namespace hotcell::wasi

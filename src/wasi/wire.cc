@@ -1,7 +1,6 @@
 #include "wasi/wire.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -51,8 +50,8 @@ std::string Order::encode() const {
   ByteWriter out;
   out.put_bytes(image);
   out.put_bytes(module_key);
-  for (const bool flag : {stream, fs_readonly, allow_clock, allow_random, collect_changed, live_input, seed.has_value(),
-                          start_time.has_value()})
+  for (const bool flag : {stream, fs_readonly, allow_clock, allow_random, collect_changed, live_input, leave,
+                          seed.has_value(), start_time.has_value()})
     out.put<std::uint8_t>(flag);
   out.put(seed.value_or(0));
   out.put(start_time.value_or(0));
@@ -74,6 +73,8 @@ std::string Order::encode() const {
   }
   put_list(out, collect);
   put_list(out, host_dirs);
+  out.put_bytes(packages_at);
+  out.put_bytes(packages_key);
   return std::move(out.bytes());
 }
 
@@ -84,7 +85,7 @@ std::optional<Order> Order::decode(std::string_view payload) {
   out.module_key = in.get_bytes();
   bool has_seed = false, has_start = false;
   for (bool* flag : {&out.stream, &out.fs_readonly, &out.allow_clock, &out.allow_random, &out.collect_changed,
-                     &out.live_input, &has_seed, &has_start})
+                     &out.live_input, &out.leave, &has_seed, &has_start})
     *flag = in.get<std::uint8_t>() != 0;
   const auto seed = in.get<std::uint64_t>();
   const auto start = in.get<double>();
@@ -108,6 +109,8 @@ std::optional<Order> Order::decode(std::string_view payload) {
   }
   out.collect = get_list(in);
   out.host_dirs = get_list(in);
+  out.packages_at = in.get_bytes();
+  out.packages_key = in.get_bytes();
   if (!in.finished() || out.host_dirs.size() > kMaxHostDirectories) return std::nullopt;
   return out;
 }
@@ -118,6 +121,7 @@ std::string Report::encode() const {
   bytes.put(exit_code);
   bytes.put(signal);
   for (const bool flag : {growth_refused, disk_refused, result_cut, recycle, uncaught}) bytes.put<std::uint8_t>(flag);
+  bytes.put(beyond);
   for (const auto* text : {&trap, &error_name, &error_message, &error_traceback}) bytes.put_bytes(*text);
   bytes.put(error_line);
   put_stream(bytes, out);
@@ -144,6 +148,7 @@ std::optional<Report> Report::decode(std::string_view payload) {
   for (bool* flag :
        {&report.growth_refused, &report.disk_refused, &report.result_cut, &report.recycle, &report.uncaught})
     *flag = in.get<std::uint8_t>() != 0;
+  report.beyond = in.get<std::uint8_t>();
   for (auto* text : {&report.trap, &report.error_name, &report.error_message, &report.error_traceback})
     *text = in.get_bytes();
   report.error_line = in.get<std::uint32_t>();
@@ -256,19 +261,9 @@ Expected<void> Channel::send(FrameType type, std::string_view payload, std::vect
   return {};
 }
 
-void Channel::look() const {
-  const auto until = Deadline::after(patience_);
-  do {
-    pollfd wait{socket_.get(), POLLIN, 0};
-    if (poll(&wait, 1, 0) != 0) return;
-    sched_yield();
-  } while (!until.passed());
-}
-
 Expected<void> Channel::fill(std::size_t want, std::optional<Deadline> deadline, int stop_fd,
                              std::vector<Fd>& descriptors) {
   bool late = false;
-  if (patience_.count() > 0 && buffer_.size() == consumed_) look();
   while (buffer_.size() - consumed_ < want) {
     if (deadline) {
       pollfd waits[2] = {{socket_.get(), POLLIN, 0}, {stop_fd, POLLIN, 0}};
@@ -321,6 +316,11 @@ Expected<void> Channel::fill(std::size_t want, std::optional<Deadline> deadline,
 bool Channel::quiet() const {
   pollfd wait{socket_.get(), POLLIN | POLLRDHUP, 0};
   return consumed_ == buffer_.size() && poll(&wait, 1, 0) == 0;
+}
+
+bool Channel::wait(std::chrono::milliseconds time) const {
+  pollfd wait{socket_.get(), POLLIN | POLLRDHUP, 0};
+  return consumed_ != buffer_.size() || poll(&wait, 1, static_cast<int>(time.count())) != 0;
 }
 
 Expected<Channel::Frame> Channel::receive(std::optional<Deadline> deadline, int stop_fd, std::size_t cap) {

@@ -46,6 +46,7 @@ struct Order {
   bool allow_random = true;
   bool collect_changed = true;
   bool live_input = false;  // after stdin_bytes, more may be asked for
+  bool leave = false;       // end the run (Fate::left) where it asks for what no cell has and nothing of it was shown
   std::optional<std::uint64_t> seed;
   std::optional<double> start_time;
 
@@ -64,6 +65,9 @@ struct Order {
   std::vector<File> files;
   std::vector<std::string_view> collect;    // globs below /workspace
   std::vector<std::string_view> host_dirs;  // where the program sees the engine's allowed directories, in its order
+  // Where it sees installed packages, the pack that comes as descriptor; and what that is called, so that a worker may
+  // keep it mapped. Empty: none. Not for modules, whose descriptor is their code.
+  std::string_view packages_at, packages_key;
 
   std::string encode() const;
   static std::optional<Order> decode(std::string_view payload);
@@ -78,6 +82,7 @@ enum class Fate : std::uint8_t {
   stack_overflow,
   trapped,      // any other trap; `trap` says which
   not_started,  // the module could not be instantiated; `trap` says why
+  left,         // it asked for what no cell has: Report::beyond
   refused,      // the request brings what cannot be given to a program; `trap` says what
   host_failed,  // our own fault; `trap` says what
 };
@@ -90,6 +95,7 @@ struct Report {
   bool disk_refused = false;    // a write met the quota
   bool result_cut = false;      // error text above result_bytes
   bool recycle = false;         // the worker is about to go: give it nothing more
+  std::uint8_t beyond = 0;      // what the guest asked for and no cell has: p1's Beyond; also when it went on
   std::string trap;
   bool uncaught = false;  // the language reported an uncaught exception, as below
   std::string error_name, error_message, error_traceback;
@@ -158,20 +164,16 @@ class Channel {
 
   // The peer is there and has said nothing that was not received. What an idle worker says, nobody asked it.
   bool quiet() const;
-
-  // How long receive() looks for bytes before it goes to sleep. Waking a process that sleeps on another CPU takes
-  // longer than a small program runs; while looking, the CPU is yielded to whoever has work for it.
-  void set_patience(std::chrono::nanoseconds patience) { patience_ = patience; }
+  // Until something has come, or the other side is gone. False: neither, in this time.
+  bool wait(std::chrono::milliseconds time) const;
 
   int fd() const { return socket_.get(); }
   int release() { return socket_.release(); }
 
  private:
   Expected<void> fill(std::size_t want, std::optional<Deadline> deadline, int stop_fd, std::vector<Fd>& descriptors);
-  void look() const;
 
   Fd socket_;
-  std::chrono::nanoseconds patience_{0};
   std::string buffer_;  // received and not yet given out
   std::size_t consumed_ = 0;
 };

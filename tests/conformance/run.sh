@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds and runs the conformance programs: run.sh OUTDIR COMMAND...   (for example: run.sh /tmp/c hotcell wasm)
-# Passes when every program ends with its expected status and prints PASS lines and no FAIL line.
+# Passes when every program ends with its expected status and prints PASS lines and no FAIL line, and the programs
+# together call every function of preview 1.
 set -eu
 out=${1:?usage: run.sh OUTDIR COMMAND...}
 shift
@@ -19,4 +20,5 @@ while read -r program status input; do
     echo "ok $program ($(grep -c '^PASS' "$out/$program.out") checks)"
   fi
 done <"$here/expected.txt"
+python3 "$here/imports.py" "$out"/*.wasm || failed=1
 exit $failed

@@ -55,8 +55,11 @@ def run(path, hotcell):
                 (pathlib.Path(folder) / link).symlink_to(target)
         fill = lambda text: text.replace("{bin}", hotcell).replace("{dir}", folder).replace("{root}", str(here.parent.parent))
         args = [fill(a) for a in part["args"].splitlines()]
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("WASI_", "PYTHON_WASI"))}
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("WASI_", "PYTHON_WASI", "CODE_EXECUTION_"))}
         env["HOTCELL_CONFIG"] = "/dev/null"
+        env["HOTCELL_STATE"] = folder + "/state"
+        env["HOTCELL_STATE_DIR"] = folder + "/state"  # no service of this machine is there
+        env["DOCKER_HOST"] = "unix:///nowhere/docker.sock"  # the same on every machine; tests/integration has a daemon
         env |= dict(fill(line).split("=", 1) for line in part.get("env", "").splitlines())
         done = subprocess.run([hotcell, *args], input=part.get("stdin", ""), capture_output=True, text=True, cwd=folder,
                               env=env, timeout=60)

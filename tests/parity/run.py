@@ -100,7 +100,7 @@ class Program:
     def hotcell(self, command, timeout):
         with tempfile.TemporaryDirectory(prefix="parity-") as directory:
             shutil.copyfile(self.source, os.path.join(directory, "main.py"))
-            argv = [*command, "run", "--env", "LANG=C.UTF-8", "--env", "PYTHONHASHSEED=0"]
+            argv = [*command, "run", "--engine", "wasi", "--env", "LANG=C.UTF-8", "--env", "PYTHONHASHSEED=0"]
             if self.stdin:
                 argv += ["--stdin", str(self.stdin)]
             argv += ["main.py", "--", *self.args]

@@ -5,17 +5,22 @@
 
 A payload is one file; generated.py holds those whose bytes no text file can. Its head comment says what must become of it:
     # expect: timeout | memory_limit       any of these outcomes (below)
-    # timeout: 10                          seconds; 2 when absent
+    # timeout: 10                          seconds; when absent 10, or 2 where a timeout is expected
     # options: --memory 64                 more options for hotcell
     # shows: text                          stdout holds this            (# shows_error: the same for stderr)
     # truncated: stdout stderr             just these streams were cut, and nothing else
     # lossy: stdout                        just these streams were no UTF-8
+    # hides: text | text                   neither stream holds any of these
+    # files: a.txt b.txt                   just these files come back      (# hides_in_files: text | text)
+    # within: 5                            seconds after which it must have ended, where its timeout is longer
 Outcomes: completed · exit N · exception [Name] · signal N · trap · refused · any code of a timeout or a limit.
 
 Checked: the exit status of the CLI, `status`, `error.code`, that it ends within its timeout plus 1.5 s, that the result
 is one well-formed JSON object, and that the canary gives its bytes right afterwards, in time.
 """
 import argparse
+import base64
+import concurrent.futures
 import fnmatch
 import json
 import os
@@ -31,6 +36,7 @@ sys.dont_write_bytecode = True
 import generated  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
+RUN = ["run", "--engine", "wasi"]
 GRACE = 1.5            # how much later than its timeout a run may end
 CANARY_TIMEOUT = 5
 MAX_RESULT = 32 << 20  # a result larger than this means that some cap is missing
@@ -38,16 +44,17 @@ LIMITS = ("memory_limit", "stack_limit", "table_limit", "disk_limit", "fuel_limi
           "result_limit")
 # A trap has no exit code of its own: like a native crash, it shows as a signal (or as a plain 1), never as success.
 TRAP_EXITS = (1, 128 + 4, 128 + 6, 128 + 8, 128 + 11)
-FIELDS = ("expect", "timeout", "options", "shows", "shows_error", "truncated", "lossy")
+FIELDS = ("expect", "timeout", "options", "shows", "shows_error", "truncated", "lossy", "hides", "files", "hides_in_files", "within",
+          "beside", "repeat")
 
 
 def parse_header(text, where):
     header = {}
     for line in text.splitlines():
-        match = re.match(r"(?:#|;;)?\s*([a-z_]+): ?(.*)$", line)
+        match = re.match(r"(?:#|;;|//)?\s*([a-z_]+): ?(.*)$", line)
         if match and match[1] in FIELDS:
             header[match[1]] = match[2].strip()
-        elif not line.startswith(("#", ";;")):
+        elif not line.startswith(("#", ";;", "//")):
             break
     if "expect" not in header:
         sys.exit(f"{where}: no `expect:` in the head comment")
@@ -59,15 +66,22 @@ class Payload:
         self.name = name
         self.path = path
         self.is_module = path.suffix in (".wat", ".wasm")
-        self.timeout = float(header.get("timeout", 2))
         self.options = shlex.split(header.get("options", ""))
         self.outcomes = [part.strip() for part in header["expect"].split("|")]
+        # A program that ends by itself gets time to do so on a busy machine too.
+        self.timeout = float(header.get("timeout", 2 if "timeout" in self.outcomes else 10))
         self.shows = {"stdout": header.get("shows"), "stderr": header.get("shows_error")}
+        self.hides = [text.strip() for text in header.get("hides", "").split("|") if text.strip()]
+        self.files = sorted(header["files"].split()) if "files" in header else None
+        self.hides_in_files = [text.strip() for text in header.get("hides_in_files", "").split("|") if text.strip()]
+        self.within = float(header.get("within", self.timeout))
+        self.beside = header.get("beside")
+        self.repeat = int(header.get("repeat", 1))
         self.flags = {name: set(header.get(name, "").split()) for name in ("truncated", "lossy")}
 
     def command(self, hotcell):
-        verb = "wasm" if self.is_module else "run"
-        return [*hotcell, verb, "--json", "--timeout", f"{self.timeout:g}", *self.options, str(self.path)]
+        verb = ["wasm"] if self.is_module else RUN
+        return [*hotcell, *verb, "--json", "--timeout", f"{self.timeout:g}", *self.options, str(self.path)]
 
 
 def load(folder):
@@ -136,10 +150,28 @@ def check_result(payload, exit_status, stdout, stderr):
     for stream, text in payload.shows.items():
         if text and text not in result.get(stream, ""):
             problems.append(f"{stream} does not show {text!r}: {result.get(stream, '')[-160:]!r}")
+    for text in payload.hides:
+        for stream in ("stdout", "stderr"):
+            if text in result.get(stream, ""):
+                at = result[stream].index(text)
+                problems.append(f"{stream} shows {text!r}: {result[stream][max(0, at - 80):at + 160]!r}")
+    problems += check_files(payload, result)
     for name, wanted in payload.flags.items():
         got = {stream for stream, set_ in (result.get(name) or {}).items() if set_}
         if wanted and got != wanted:
             problems.append(f"{name}: wanted {sorted(wanted)}, got {sorted(got)}")
+    return problems
+
+
+def check_files(payload, result):
+    problems = []
+    files = result.get("files", [])
+    got = sorted(file["path"] for file in files)
+    if payload.files is not None and got != payload.files:
+        problems.append(f"files: wanted {payload.files}, got {got[:20]}")
+    for file in files:
+        content = base64.b64decode(file.get("content_base64") or "")
+        problems += [f"{file['path']} holds {text!r}" for text in payload.hides_in_files if text.encode() in content]
     return problems
 
 
@@ -163,21 +195,21 @@ def run_payload(hotcell, payload):
     if status is None:
         return [f"did not end {seconds:.1f} s after it began, with a timeout of {payload.timeout:g} s"]
     problems = check_result(payload, status, stdout, stderr)
-    if seconds > payload.timeout + GRACE:
-        problems.append(f"ended after {seconds:.2f} s with a timeout of {payload.timeout:g} s")
+    if seconds > min(payload.timeout, payload.within) + GRACE:
+        problems.append(f"ended after {seconds:.2f} s with a timeout of {payload.timeout:g} s, wanted within {payload.within:g} s")
     return problems
 
 
 def require_cell(hotcell):
     """These programs are hostile: they fill disks, fork, and try to reach what is outside. Nothing of them is started
     unless the command under test shows that its Python is a WASI one. There is no option to skip this."""
-    status, stdout, _, _ = execute([*hotcell, "run", "-c", "import sys; print(sys.platform)"], 20)
+    status, stdout, _, _ = execute([*hotcell, *RUN, "-c", "import sys; print(sys.platform)"], 20)
     if status != 0 or stdout != b"wasi\n":
         sys.exit(f"refusing: {shlex.join(hotcell)} does not run programs in a WASI cell (exit {status}, {stdout[:80]!r})")
 
 
 def run_canary(hotcell):
-    status, stdout, stderr, seconds = execute([*hotcell, "run", str(HERE / "canary.py")], CANARY_TIMEOUT)
+    status, stdout, stderr, seconds = execute([*hotcell, *RUN, str(HERE / "canary.py")], CANARY_TIMEOUT)
     problems = []
     if status != 42:
         problems.append(f"canary: exit {status} after {seconds:.1f} s, stderr {stderr[-200:]!r}")
@@ -188,10 +220,13 @@ def run_canary(hotcell):
     return problems
 
 
-def run_crowd(hotcell, payloads, canaries=8):
-    """The canary beside four loops, a sleeper, a memory bomb, a flood and a module that loops."""
-    names = ("loops/plain.py", "loops/swallows_interrupt.py", "loops/big_power.py", "loops/regex_backtracking.py",
-             "sleeps/ten_to_the_nine.py", "memory/swallows_memory_error.py", "floods/stdout.py", "modules/infinite_loop.wat")
+# Four loops, a sleeper, a memory bomb, a flood and a module that loops.
+CROWD = ("loops/plain.py", "loops/swallows_interrupt.py", "loops/big_power.py", "loops/regex_backtracking.py",
+         "sleeps/ten_to_the_nine.py", "memory/swallows_memory_error.py", "floods/stdout.py", "modules/infinite_loop.wat")
+
+
+def run_crowd(hotcell, payloads, names=CROWD, canaries=8):
+    """The canary beside others that go on for as long as it sings."""
     crowd = []
     with tempfile.TemporaryFile() as sink:
         for payload in payloads:
@@ -219,6 +254,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hotcell", help="the command to test; may hold arguments")
     parser.add_argument("--only", default="*", metavar="GLOB", help="matched against folder/name")
+    parser.add_argument("--jobs", type=int, default=3, help="how many at once")
     parser.add_argument("--no-crowd", action="store_true", help="leave out the canary beside a crowd")
     parser.add_argument("--list", action="store_true", help="show what there is and what is expected of it")
     parser.add_argument("--verbose", action="store_true", help="also name what passed, and how long it took")
@@ -252,11 +288,17 @@ def main():
         require_cell(hotcell)
         problems = run_canary(hotcell)
         count("canary before everything", problems, 0)
-        for payload in chosen:
+
+        def one(payload):
             start = time.monotonic()
             problems = run_payload(hotcell, payload)
             seconds = time.monotonic() - start
-            count(payload.name, problems + run_canary(hotcell), seconds)
+            return payload.name, problems + run_canary(hotcell), seconds
+
+        # Several at once: most only wait for their timeout, and a canary must sing beside another's payload too.
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            for name, problems, seconds in pool.map(one, chosen):
+                count(name, problems, seconds)
         if not options.no_crowd and options.only == "*":
             start = time.monotonic()
             count("canary in a crowd", run_crowd(hotcell, payloads), time.monotonic() - start)

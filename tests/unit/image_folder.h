@@ -3,11 +3,13 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "places.h"
+
 namespace hotcell::testing {
 
 inline std::filesystem::path images_folder() {
   if (const char* set = std::getenv("HOTCELL_IMAGES"); set && *set) return set;
-  return std::filesystem::path(HOTCELL_BIN_DIR).parent_path() / "share" / "hotcell" / "images";
+  return std::filesystem::path(kBinFolder).parent_path() / "share" / "hotcell" / "images";
 }
 
 }  // namespace hotcell::testing

@@ -24,6 +24,26 @@ TEST(OutputBuffer, what_fits_is_kept_exactly) {
   EXPECT_FALSE(kept.truncated);
 }
 
+TEST(OutputBuffer, what_somebody_else_has_left_out_is_counted_as_if_it_had_been_written) {
+  const std::string all = numbers(0, 500);
+  for (const std::size_t cap : {0u, 1u, 2u, 7u, 64u, 501u}) {
+    OutputBuffer seen(cap), told(cap);
+    seen.write(all);
+    told.write(std::string_view(all).substr(0, cap));
+    const std::size_t tail = cap - cap / 2;
+    told.skip(all.size() - cap - tail);
+    told.write(std::string_view(all).substr(all.size() - tail));
+    const auto expected = seen.take(), kept = told.take();
+    EXPECT_EQ(kept.bytes, expected.bytes) << cap;
+    EXPECT_EQ(kept.total, expected.total);
+    EXPECT_TRUE(kept.truncated);
+  }
+  OutputBuffer short_one(10);
+  short_one.write("abc");
+  short_one.skip(0);
+  EXPECT_EQ(short_one.take().bytes, "abc");
+}
+
 TEST(OutputBuffer, one_byte_too_many_leaves_out_one_byte) {
   OutputBuffer buffer(10);
   buffer.write("0123456789A");

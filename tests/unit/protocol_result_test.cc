@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "places.h"
 #include "protocol/base64.h"
 #include "protocol/mime_type.h"
 #include "protocol/result_json.h"
@@ -93,7 +94,7 @@ Result example(Status status) {
 }
 
 std::filesystem::path golden(Status status) {
-  return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden" / "protocol" /
+  return std::filesystem::path(testing::kSourceFolder) / "tests" / "golden" / "protocol" /
          (std::string(name_of(status)) + ".json");
 }
 
@@ -220,6 +221,10 @@ TEST(Signals, have_linux_numbers) {
   EXPECT_EQ(signal_number("KILL"), std::nullopt);
   EXPECT_EQ(signal_name(11), "SIGSEGV");
   EXPECT_EQ(signal_name(0), "");
+  EXPECT_EQ(signal_name(35), "SIG35");
+  EXPECT_EQ(signal_number("SIG35"), 35);
+  EXPECT_FALSE(signal_number("SIG65"));
+  EXPECT_FALSE(signal_number("SIG35x"));
 }
 
 TEST(ExecutionId, is_128_bits_and_never_the_same) {

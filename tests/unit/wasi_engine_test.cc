@@ -6,6 +6,7 @@
 #include <future>
 #include <thread>
 
+#include "wasi/manifest.h"
 #include "wasi_helpers.h"
 
 namespace hotcell::wasi {
@@ -17,6 +18,13 @@ constexpr const char* kLoop = "print('ready', flush=True)\nwhile True: pass";
 
 double seconds_since(Deadline::Clock::time_point start) {
   return std::chrono::duration<double>(Deadline::Clock::now() - start).count();
+}
+
+TEST(WasiEngine, the_result_names_the_image_by_its_content) {
+  const auto engine = testing::engine();
+  const auto manifest = Manifest::load(hotcell::testing::images_folder() / "python");
+  ASSERT_TRUE(manifest);
+  EXPECT_EQ(outcome(*engine, python("")).engine.image, "sha256:" + manifest->wasm_sha256);
 }
 
 TEST(WasiEngine, a_killed_worker_costs_one_run_and_the_next_one_works) {
@@ -46,6 +54,34 @@ TEST(WasiEngine, a_worker_that_died_while_idle_costs_nothing) {
   const Held worker({all[1]});
   worker.kill_all();
   ASSERT_TRUE(worker.all_gone());
+  EXPECT_TRUE(works(*engine));
+}
+
+template <class Condition>
+bool soon(Condition condition) {
+  for (int i = 0; i < 2000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return condition();
+}
+
+TEST(WasiEngine, after_a_program_that_grew_a_warm_worker_waits_and_the_memory_is_gone) {
+  const auto engine = testing::engine(options(4));
+  const Held first(descendants(getpid()));
+  ASSERT_EQ(outcome(*engine, python("x = bytearray(100 << 20)\nprint(len(x))")).out.bytes, "104857600\n");
+  EXPECT_TRUE(soon([&] { return engine->counts().idle == 1; })) << "a spare is started without anybody asking";
+  const auto before = engine->counts().workers_started;
+  EXPECT_TRUE(works(*engine));
+  EXPECT_LE(*engine->idle_cell_bytes(), 4u << 20);
+  EXPECT_LE(engine->counts().workers_started, before + 1) << "nothing but the next spare";
+}
+
+TEST(WasiEngine, a_cell_that_nobody_needs_for_a_while_gives_its_pages_back) {
+  const auto engine = testing::engine(options(1));
+  ASSERT_EQ(outcome(*engine, python("x = [bytes(3000) for _ in range(400)]\nprint(len(x))")).out.bytes, "400\n");
+  ASSERT_GT(*engine->idle_cell_bytes(), 1u << 20) << "the program was too small to show anything";
+  EXPECT_TRUE(soon([&] { return *engine->idle_cell_bytes() <= 1u << 20; }));
   EXPECT_TRUE(works(*engine));
 }
 

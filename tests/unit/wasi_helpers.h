@@ -18,6 +18,7 @@
 #include "base/deadline.h"
 #include "base/fd.h"
 #include "image_folder.h"
+#include "places.h"
 #include "wasi/engine.h"
 
 namespace hotcell::wasi::testing {
@@ -28,7 +29,7 @@ using std::chrono::seconds;
 
 inline EngineOptions options(unsigned max_workers = 8) {
   EngineOptions out;
-  out.worker = std::filesystem::path(HOTCELL_BIN_DIR) / "hotcell-worker";
+  out.worker = std::filesystem::path(hotcell::testing::kBinFolder) / "hotcell-worker";
   out.images = hotcell::testing::images_folder();
   out.max_workers = max_workers;
   return out;

@@ -67,6 +67,12 @@ void misbehave(const std::string& kind, Channel& channel, std::size_t runs) {
     out.out.bytes.assign(200u << 20, 'x');
     return report(out);
   }
+  if (kind == "leaves-uninvited") {  // as if the program should be run elsewhere
+    auto out = good_report();
+    out.fate = Fate::left;
+    out.beyond = 1;
+    return report(out);
+  }
   if (kind == "many-files") {
     auto out = good_report();
     out.files.resize(3'000'000);
@@ -214,8 +220,8 @@ TEST_P(WasiHostileWorkerKinds, costs_its_own_run_only) {
 INSTANTIATE_TEST_SUITE_P(, WasiHostileWorkerKinds,
                          ::testing::Values("garbage", "oversize", "wrong-type", "unknown-type", "empty-output",
                                            "empty-report", "trailing", "truncated", "half-frame", "silent", "exit",
-                                           "large-report", "many-files", "flood", "tiny-flood", "drip",
-                                           "question-flood", "input-flood", "descriptors"),
+                                           "large-report", "leaves-uninvited", "many-files", "flood", "tiny-flood",
+                                           "drip", "question-flood", "input-flood", "descriptors"),
                          [](const auto& kind) {
                            std::string name = kind.param;
                            std::replace(name.begin(), name.end(), '-', '_');

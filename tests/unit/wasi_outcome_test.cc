@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/failures.h"
+
 namespace hotcell::wasi {
 namespace {
 
@@ -157,7 +159,7 @@ TEST(WasiOutcome, a_refusal_is_a_limit_or_a_rejection) {
 }
 
 TEST(WasiOutcome, a_lost_worker_may_be_tried_again) {
-  const auto outcome = worker_lost("it ended");
+  const auto outcome = lost("worker", "it ended");
   EXPECT_EQ(outcome.status, Status::sandbox_error);
   EXPECT_EQ(outcome.failure->code, "worker_lost");
   EXPECT_TRUE(outcome.failure->retryable);

@@ -20,7 +20,7 @@ Order full_order() {
   Order out;
   out.image = "python";
   out.module_key = "key";
-  out.stream = out.fs_readonly = out.live_input = true;
+  out.stream = out.fs_readonly = out.live_input = out.leave = true;
   out.allow_clock = out.allow_random = out.collect_changed = false;
   out.seed = 7;
   out.start_time = 1.5;
@@ -37,6 +37,7 @@ Order full_order() {
   out.files = {{"/workspace/f", "content", 0755, false}, {"/d", "", 0, true}};
   out.collect = {"**/*.png"};
   out.host_dirs = {"/data"};
+  out.packages_at = "/packages", out.packages_key = "key";
   return out;
 }
 
@@ -46,6 +47,7 @@ Report full_report() {
   out.exit_code = -5;
   out.signal = 11;
   out.growth_refused = out.result_cut = out.uncaught = true;
+  out.beyond = 2;
   out.trap = "trap";
   out.error_name = "ValueError";
   out.error_message = std::string("m\0m", 3);
@@ -71,7 +73,9 @@ TEST(WasiWire, an_order_survives_the_round_trip) {
   EXPECT_EQ(order->seed, 7u);
   EXPECT_EQ(order->start_time, 1.5);
   EXPECT_EQ(order->fuel, (1ull << 40) + 8);
-  EXPECT_TRUE(order->live_input && order->stream && !order->allow_clock);
+  EXPECT_TRUE(order->live_input && order->leave && order->stream && !order->allow_clock);
+  EXPECT_EQ(order->packages_at, "/packages");
+  EXPECT_EQ(order->packages_key, "key");
   EXPECT_EQ(order->host_dirs.size(), 1u);
   EXPECT_FALSE(Order::decode(Order().encode())->seed) << "not given is not zero";
 }

@@ -95,6 +95,36 @@ TEST_P(WorkerPages, the_first_and_the_last_page_are_found) {
   EXPECT_EQ(found(), std::set<std::size_t>({0, kPages - 1}));
 }
 
+// Between two looks of the same object, only page faults can have changed anything: see pages.h.
+TEST_P(WorkerPages, a_second_look_finds_what_was_written_since_the_first) {
+  auto opened = PrivatePages::open(GetParam());
+  ASSERT_TRUE(opened);
+  std::mt19937 random(11);
+  std::set<std::size_t> written;
+  for (int round = 0; round < 200; ++round) {
+    for (auto count = random() % 3; count > 0; --count) {
+      const std::size_t page = random() % kPages;
+      if (random() % 2) {  // mapped for reading before it is written to
+        EXPECT_NE(base[page * kPage], 'x');
+      }
+      base[page * kPage] = 'w';
+      written.insert(page);
+    }
+    auto runs = opened->find(base, kPages * kPage);
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(pages(**runs, base), written) << "round " << round;
+  }
+}
+
+TEST_P(WorkerPages, another_range_is_looked_at_anew) {
+  auto opened = PrivatePages::open(GetParam());
+  ASSERT_TRUE(opened);
+  base[0] = base[9 * kPage] = 'w';
+  EXPECT_EQ(pages(**opened->find(base, kPages * kPage), base), std::set<std::size_t>({0, 9}));
+  EXPECT_EQ(pages(**opened->find(base, kPage), base), std::set<std::size_t>({0}));
+  EXPECT_EQ(pages(**opened->find(base + 5 * kPage, 10 * kPage), base), std::set<std::size_t>({9}));
+}
+
 INSTANTIATE_TEST_SUITE_P(, WorkerPages, ::testing::Bool(),
                          [](const auto& mode) { return mode.param ? "by_ioctl" : "by_pagemap_words"; });
 

@@ -59,7 +59,8 @@ def install_loaders(code, kind):
 
 install_loaders(_hc.code, _hc.kind)
 sys.path.insert(0, '/workspace')
-sys.path += ['/usr/local/lib/python3.11/dist-packages', '/usr/lib/python3/dist-packages']    # as on Debian; empty here
+PACKAGES = '/usr/local/lib/python3.11/dist-packages'    # installed packages: the host mounts them there
+sys.path += [PACKAGES, '/usr/lib/python3/dist-packages']    # as on Debian; the other one is always empty
 finder = sys.path_hooks[-1]('/')
 details = finder._loaders
 
@@ -77,7 +78,7 @@ for name in _hc.names():
     if _hc.kind(name) == 2:
         path = STDLIB + '/' + name.replace('.', '/')
         sys.path_importer_cache[path] = folder_finder(path)
-for path in (STDLIB, '/workspace'):
+for path in (STDLIB, '/workspace', PACKAGES):
     sys.path_importer_cache[path] = folder_finder(path)
 
 # The few modules that Python took from the bootstrap table become ordinary ones.
@@ -118,7 +119,7 @@ zipimport zlib zoneinfo cProfile _pydatetime _strptime _json _csv _struct _datet
 _pickle _zoneinfo _statistics _queue
 '''.split()
 
-needs, loading, loaded = {}, [], set()
+needs, loading, loaded, farewells = {}, [], set(), {}
 plain_import, plain_load = builtins.__import__, bootstrap._load_unlocked
 
 
@@ -156,6 +157,14 @@ def noting_load(spec):
         loading.pop()
 
 
+def noting_register(*call, **more):
+    """What a module wants done at exit is wanted only by programs that import it."""
+    farewells.setdefault(loading[-1], []).append((call, more))
+    return call[0]
+
+
+import atexit
+plain_register, atexit.register = atexit.register, noting_register
 builtins.__import__, bootstrap._load_unlocked = noting_import, noting_load
 for name in WORTH:
     try:
@@ -163,6 +172,8 @@ for name in WORTH:
     except ImportError:
         pass    # not in this build: absent for programs too
 builtins.__import__, bootstrap._load_unlocked = plain_import, plain_load
+atexit.register = plain_register
+assert atexit._ncallbacks() == 0
 
 # --------------------------------------------------------------------------------------------------------- warm up
 # Twice and more, so that the specialising interpreter has settled and caches and free lists are filled.
@@ -239,7 +250,8 @@ for name, module in list(sys.modules.items()):
     row = [n for n in needs.get(name, ()) if n != name]
     if package:
         row = [package] + [n for n in row if n != package]
-    asleep[name] = (module, tuple(row), name in sys.builtin_module_names or _imp.is_frozen(name), bool(package))
+    asleep[name] = (module, tuple(row), name in sys.builtin_module_names or _imp.is_frozen(name), bool(package),
+                    tuple(farewells.get(name, ())))
 image = {name: module for name, module in sys.modules.items() if name != '__main__'}
 for name in asleep:
     del sys.modules[name]

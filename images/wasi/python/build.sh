@@ -46,24 +46,38 @@ fi
 
 # ---- sources
 say 'fetching sources from Debian'
-apt="$work/apt"
-mkdir -p "$apt/parts" "$apt/lists/partial" "$apt/cache/archives/partial" "$work/dl" "$work/src"
-# The sources of the same archives that this machine takes its packages from.
-apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | sort -u |
-  sed -n 's|^\(.*\) main$|deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \1 main|p' >"$apt/sources.list"
-private=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o "Dir::Etc::sourceparts=$apt/parts" -o "Dir::State::lists=$apt/lists"
-         -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=)
+mkdir -p "$work/dl" "$work/src"
+# The sources of the same archives that this machine takes its packages from. Each archive has a private apt of its own:
+# one archive may list a version whose files only another one holds, and apt would not look there.
+archives=0
+in_archive() {    # in_archive N COMMAND ARGUMENTS...: an apt command that knows the N-th archive alone
+  local apt="$work/apt-$1" command=$2; shift 2
+  "$command" -o "Dir::Etc::sourcelist=$apt/sources.list" -o "Dir::Etc::sourceparts=$apt/parts" \
+    -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User= "$@" </dev/null
+}
+list_archives() {
+  local uri suite component
+  while read -r uri suite component; do
+    [ "$component" = main ] || continue
+    mkdir -p "$work/apt-$archives"/{parts,lists/partial,cache/archives/partial}
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" >"$work/apt-$archives/sources.list"
+    in_archive $archives apt-get update || return
+    archives=$((archives + 1))
+  done < <(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' | sort -u)
+}
 declare -A version
 fetch() {    # the newest version that the mirrors really hold: their index is sometimes ahead of their files
-  local name=$1 v
+  local name=$1 v n
   if [ -n "${HOTCELL_PYTHON_SOURCES:-}" ]; then cp "$HOTCELL_PYTHON_SOURCES/${name}"_* "$work/dl/"; return; fi
-  for v in $(apt-cache "${private[@]}" showsrc --only-source "$name" | sed -n 's/^Version: //p' | sort -rV); do
-    if (cd "$work/dl" && apt-get "${private[@]}" -qq source --download-only --only-source "$name=$v") >>"$work/fetch.log" 2>&1; then return; fi
-  done
+  while read -r v n; do
+    if (cd "$work/dl" && in_archive "$n" apt-get -qq source --download-only --only-source "$name=$v") >>"$work/fetch.log" 2>&1; then return; fi
+  done < <(for ((n = 0; n < archives; n++)); do
+             in_archive $n apt-cache showsrc --only-source "$name" 2>/dev/null | sed -n "s/^Version: \(.*\)/\1 $n/p"
+           done | sort -rV)
   cat "$work/fetch.log" >&2
   fail "no source of $name"
 }
-[ -n "${HOTCELL_PYTHON_SOURCES:-}" ] || step sources-list apt-get "${private[@]}" update
+[ -n "${HOTCELL_PYTHON_SOURCES:-}" ] || step sources-list list_archives
 for name in python3.11 zlib bzip2 xz-utils sqlite3; do
   fetch $name
   dsc=$(ls "$work/dl/${name}"_*.dsc)
@@ -75,8 +89,9 @@ done
 S="$work/src/python3.11"
 SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l "$S/debian/changelog" -S Timestamp)    # the build date that Python shows
 export SOURCE_DATE_EPOCH
-cp -r "$S" "$work/src/python-native"    # without our patches: they are for WASI
-for patch in "$here"/patches/*.patch; do step "$(basename "$patch")" patch -d "$S" -p1 -i "$patch"; done
+step 00-immortal.patch patch -d "$S" -p1 -i "$here/patches/00-immortal.patch"
+cp -r "$S" "$work/src/python-native"    # with no other patch: they are for WASI, this one shapes the code that is profiled
+for patch in "$here"/patches/0[1-9]-*.patch; do step "$(basename "$patch")" patch -d "$S" -p1 -i "$patch"; done
 
 # ---- a clean sysroot: Debian's clang would also search /usr/include
 say 'libraries for WASI'

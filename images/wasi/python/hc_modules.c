@@ -100,7 +100,8 @@ const struct _frozen *hc_bootstrap_modules(void)
 
 // ------------------------------------------------------------------------------------------------- sleeping modules
 
-static PyObject *asleep;          // name -> (module, (names of what it imports, its package first), is built in)
+static PyObject *asleep;          // name -> (module, (names of what it imports, its package first), is built in, has a package,
+                                  //          (what it registers with atexit: (args, keywords), …))
 static PyObject *image_modules;   // name -> module, of all modules of the image
 static PyObject *find_and_load;   // importlib's
 static PyObject *finders;         // sys.meta_path, as a tuple
@@ -220,6 +221,21 @@ static void bind_to_package(PyObject *name, PyObject *module)
     PyErr_Clear();
 }
 
+static void register_farewells(PyObject *calls)
+{
+    if (PyTuple_GET_SIZE(calls) == 0) {
+        return;
+    }
+    PyObject *atexit = PyDict_GetItemString(image_modules, "atexit");
+    PyObject *add = atexit != NULL ? PyObject_GetAttrString(atexit, "register") : NULL;
+    for (Py_ssize_t i = 0; add != NULL && i < PyTuple_GET_SIZE(calls); i++) {
+        PyObject *call = PyTuple_GET_ITEM(calls, i);
+        Py_XDECREF(PyObject_Call(add, PyTuple_GET_ITEM(call, 0), PyTuple_GET_ITEM(call, 1)));
+    }
+    Py_XDECREF(add);
+    PyErr_Clear();
+}
+
 // 1: sys.modules has it now. 0: leave this import to importlib.
 static int wake(PyObject *modules, PyObject *name)
 {
@@ -257,6 +273,7 @@ static int wake(PyObject *modules, PyObject *name)
             return 0;
         }
     }
+    register_farewells(PyTuple_GET_ITEM(row, 4));
     bind_to_package(name, module);
     if (PyDict_GetItem(asleep, name) != NULL) {
         PyDict_DelItem(asleep, name);

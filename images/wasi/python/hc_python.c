@@ -51,7 +51,6 @@ static void publish_break_info(void)
     break_info[1] = (uint32_t)(uintptr_t)&interpreter->ceval.pending.async_exc;
     break_info[2] = (uint32_t)(uintptr_t)&interpreter->ceval.eval_breaker;
     break_info[3] = (uint32_t)(uintptr_t)PyExc_KeyboardInterrupt;
-    Py_SET_REFCNT(PyExc_KeyboardInterrupt, Py_REFCNT(PyExc_KeyboardInterrupt) + (1 << 20));    // each break hands one over
 }
 
 // ---------------------------------------------------------------------------------------------------- the request
@@ -445,6 +444,9 @@ int EXPORT(hc_init)(void)
     free(headroom);
     PyGC_Collect();
     hc_freeze();
+    if (hc_immortalise() < 0) {
+        return failed("no memory");
+    }
     settle_heap();
     return 0;
 }

@@ -1,5 +1,5 @@
-// What the parts of the Python guest share: hc_python.c (requests, running, the image), hc_report.c (uncaught exceptions)
-// and hc_finish.c (the end of a program).
+// What the parts of the Python guest share: hc_python.c (requests, running, the image), hc_report.c (uncaught exceptions),
+// hc_finish.c (the end of a program) and hc_immortal.c (the objects of the image).
 #ifndef HC_PYTHON_H
 #define HC_PYTHON_H
 #include <Python.h>
@@ -24,5 +24,6 @@ void hc_flush_quietly(PyObject *file);
 void hc_flush_io(void);             // pythonrun.c's flush_io()
 int hc_prepare_reports(void);       // while the image is made; 0: good
 int hc_report_exception(void);      // the current exception; returns the exit status
+int hc_immortalise(void);           // while the image is made; 0: good
 int hc_finish(int status);          // Py_FinalizeEx() as far as a program can see it; returns the exit status
 #endif

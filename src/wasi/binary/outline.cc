@@ -14,6 +14,7 @@ void read_import_type(Reader& reader, ImportView& out) {
   constexpr std::uint8_t kExactFunction = 0x20;  // a function whose type must match exactly; Wasmtime's parser takes it
   const std::size_t at = reader.offset();
   const std::uint8_t kind = reader.u8();
+  if (kind > 4 && kind != kExactFunction) return reader.fail_at("an import is of an unknown kind", at);
   out.kind = kind == kExactFunction ? ExternKind::function : static_cast<ExternKind>(kind);
   switch (out.kind) {
     case ExternKind::function:
@@ -35,7 +36,6 @@ void read_import_type(Reader& reader, ImportView& out) {
       reader.u32();
       return;
   }
-  reader.fail_at("an import is of an unknown kind", at);
 }
 
 // Besides the plain form there are two compact ones (an empty name, then a byte that is no kind): many names of one

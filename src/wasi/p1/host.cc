@@ -134,6 +134,11 @@ Errno Host::socket_call(U32 fd) {
 Errno Host::sock_accept(Memory, U32 fd, U32, U32) { return socket_call(fd); }
 Errno Host::sock_recv(Memory, U32 fd, U32, U32, U32, U32, U32) { return socket_call(fd); }
 Errno Host::sock_send(Memory, U32 fd, U32, U32, U32, U32) { return socket_call(fd); }
-Errno Host::sock_shutdown(Memory, U32 fd, U32) { return socket_call(fd); }
+Errno Host::sock_shutdown(Memory, U32 fd, U32) {
+  const auto what = static_cast<Beyond>(fd - kBeyond);
+  if (fd <= kBeyond || what > Beyond::kSockets) return socket_call(fd);
+  if (config_.beyond && config_.beyond->asked_for(what)) stop_ = Stop::kLeft;
+  return Errno::kNotsup;
+}
 
 }  // namespace hotcell::wasi

@@ -46,6 +46,18 @@ class InputSource {
   virtual std::optional<std::span<const std::byte>> more() = 0;
 };
 
+// What a guest may say that it wants and no cell has. Preview 1 has no words for it: an interpreter that knows says it
+// with sock_shutdown on the descriptor kBeyond + what, which never is one.
+enum class Beyond : std::uint8_t { kNothing = 0, kThreads = 1, kSockets = 2 };
+inline constexpr std::uint32_t kBeyond = 0xffff'ff00;
+
+class BeyondListener {
+ public:
+  virtual ~BeyondListener() = default;
+  // True: the guest must not go on (Stop::kLeft), and may be run where there is such a thing.
+  virtual bool asked_for(Beyond what) = 0;
+};
+
 struct Preopen {
   std::string_view name = "/";  // what the guest calls it
   std::string_view path = "/";  // where it is in the Vfs
@@ -58,6 +70,7 @@ struct HostConfig {
   std::span<const std::byte> stdin_bytes;
   InputSource* more_input = nullptr;  // what comes after stdin_bytes; null: nothing
   OutputSink* output = nullptr;       // null: output is dropped
+  BeyondListener* beyond = nullptr;   // null: nobody wants to know
   Vfs* fs = nullptr;                  // null: no files, no preopened directories
   std::span<const Preopen> preopens = kDefaultPreopens;
   std::uint32_t max_open_files = 256;  // streams and preopened directories included
@@ -88,6 +101,7 @@ enum class Stop : std::uint8_t {
   kExit,         // proc_exit: code() is the exit code
   kSignal,       // proc_raise: code() is the WASI signal number
   kInterrupted,  // a sleep was cut short by the Sleeper or the virtual time limit
+  kLeft,         // it asked for what no cell has, and its BeyondListener said so
 };
 
 // What a host function returns to its caller: unless `stop`, the guest gets `error`.

@@ -171,7 +171,7 @@ Expected<void> bake(const BakeOptions& options) {
     pack_file.emplace(std::move(*file));
     auto opened = Pack::open(std::as_bytes(pack_file->bytes()));
     if (!opened) return std::unexpected(opened.error());
-    pack.emplace(std::move(*opened));
+    pack.emplace(*opened);
   }
 
   say("compiling and initialising the interpreter");

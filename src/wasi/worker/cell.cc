@@ -37,9 +37,6 @@ Expected<std::unique_ptr<Cell>> Cell::create(Engine& engine, const Image& image,
       Instance::create(engine, image.program(), run, limits, *out, image.memory_fd(), image.pristine().size());
   if (!instance) return std::unexpected(instance.error());
   out->instance_ = std::move(*instance);
-  // Reading around a fault would map sixteen pages for each that is needed, and every mapped page is one that each
-  // later reset has to look at.
-  madvise(out->instance_->memory().data(), out->instance_->memory().size(), MADV_RANDOM);
   auto pages = PrivatePages::open();
   if (!pages) return std::unexpected(pages.error());
   out->pages_.emplace(std::move(*pages));
@@ -133,6 +130,11 @@ GuestReport Cell::report(std::size_t cap) const {
   return out;
 }
 
+void Cell::rest() {
+  const auto memory = instance_->memory();
+  if (madvise(memory.data(), memory.size(), MADV_DONTNEED) == 0) held_pages_ = 0;
+}
+
 Expected<Cell::Reset> Cell::reset() {
   const auto memory = instance_->memory();
   const auto pristine = image_.pristine();
@@ -141,8 +143,10 @@ Expected<Cell::Reset> Cell::reset() {
   if (!runs) return std::unexpected(runs.error());
   Reset out;
   for (const auto& run : **runs) out.private_pages += run.length / kPage;
+  held_pages_ = out.private_pages;
   if (out.private_pages > kKeepPages) {
     if (madvise(memory.data(), memory.size(), MADV_DONTNEED)) return fail_errno("MADV_DONTNEED failed");
+    held_pages_ = 0;
   } else {
     const std::size_t left_out = sabotage_ == Sabotage::skip_last_run && !(*runs)->empty() ? 1 : 0;
     for (const auto& run : std::span(**runs).first((*runs)->size() - left_out))

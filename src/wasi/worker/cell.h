@@ -39,6 +39,9 @@ class Cell final : private OnStrike {
   };
   // An Error means that the cell must not be used again.
   Expected<Reset> reset();
+  // Copied pages stay with the cell, for the next run. A cell that nobody needs for a while gives them back.
+  bool holds_much() const { return held_pages_ > kRestPages; }
+  void rest();
   bool grown() const { return instance_->grown(); }
   std::size_t memory_bytes() const { return instance_->memory().size(); }
 
@@ -56,6 +59,8 @@ class Cell final : private OnStrike {
   bool go_on() override;
   bool stack_pointer_ran_out() const;
 
+  static constexpr std::size_t kRestPages = 128;
+
   Engine& engine_;
   const Image& image_;
   StopClock& clock_;
@@ -63,6 +68,7 @@ class Cell final : private OnStrike {
   std::optional<PrivatePages> pages_;
   wasmtime_func_t request_{}, run_{};
   std::vector<wasmtime_global_t> globals_;
+  std::size_t held_pages_ = 0;  // private ones, after the last reset
   Sabotage sabotage_ = Sabotage::none;
 };
 

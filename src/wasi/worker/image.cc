@@ -31,7 +31,7 @@ Expected<void> check_fits(const Manifest& manifest, const Engine& engine) {
     return fail(
         "image_incompatible",
         "the image \"" + manifest.name + "\" was built for " + what + " \"" + has + "\", this is \"" + wants + "\"",
-        "build the images again on this machine: scripts/build --images");
+        kMakeImages);
   };
   if (manifest.wasmtime != compiled_by()) return wrong("Wasmtime", manifest.wasmtime, compiled_by());
   if (manifest.settings != compiled_settings(false))
@@ -60,7 +60,7 @@ Expected<std::unique_ptr<Image>> Image::load(const Engine& engine, const std::fi
     if (auto trusted = require_trusted(path); !trusted) {
       if (trusted.error().code == "untrusted_path") return std::unexpected(trusted.error());
       return fail("image_missing", "there is no image in " + folder.string(),
-                  "build the images: scripts/build --images, or set HOTCELL_IMAGES to where they are");
+                  std::string(kMakeImages) + "; or set HOTCELL_IMAGES to where they are");
     }
   auto manifest = Manifest::load(folder);
   if (!manifest) return std::unexpected(manifest.error());
@@ -81,7 +81,7 @@ Expected<std::unique_ptr<Image>> Image::load(const Engine& engine, const std::fi
   out->memory_ = std::move(*memory);
   if (out->pristine().size() != out->manifest_.memory_bytes || out->pristine().size() % kWasmPage)
     return fail("image_broken", "memory.bin of the image \"" + out->manifest_.name + "\" has the wrong size",
-                "build the images again: scripts/build --images");
+                kMakeImages);
   if (pin) {
     auto sealed = seal_copy(out->pristine());
     if (!sealed) return std::unexpected(sealed.error());
@@ -98,7 +98,7 @@ Expected<std::unique_ptr<Image>> Image::load(const Engine& engine, const std::fi
     out->pack_file_ = std::move(*file);
     auto pack = Pack::open(std::as_bytes(out->pack_file_.bytes()));
     if (!pack) return std::unexpected(pack.error());
-    out->pack_.emplace(std::move(*pack));
+    out->pack_.emplace(*pack);
   }
   return out;
 }

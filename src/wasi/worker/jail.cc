@@ -43,7 +43,15 @@ constexpr int kAllowed[] = {
     SYS_getrandom,      SYS_exit,
     SYS_exit_group,
 };
-constexpr unsigned kPagemapScan = 0xc0606610;  // the one ioctl, see pages.cc
+// And these with one argument fixed.
+struct Allowed {
+  int number;
+  unsigned argument, value;
+};
+constexpr unsigned kPagemapScan = 0xc0606610;  // see pages.cc
+constexpr Allowed kAllowedOnly[] = {
+    {SYS_ioctl, 1, kPagemapScan}, {SYS_sched_setaffinity, 0, 0},  // its own
+};
 
 sock_filter statement(unsigned code, unsigned k) { return BPF_STMT(static_cast<unsigned short>(code), k); }
 sock_filter jump(unsigned code, unsigned k, unsigned yes, unsigned no) {
@@ -66,11 +74,13 @@ std::vector<sock_filter> make_filter() {
     out.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 1));
     out.push_back(statement(BPF_RET | BPF_K, kAllow));
   }
-  out.push_back(load(offsetof(seccomp_data, nr)));
-  out.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3));
-  out.push_back(load(offsetof(seccomp_data, args[1])));
-  out.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, kPagemapScan, 0, 1));
-  out.push_back(statement(BPF_RET | BPF_K, kAllow));
+  for (const auto& [number, argument, value] : kAllowedOnly) {
+    out.push_back(load(offsetof(seccomp_data, nr)));
+    out.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 3));
+    out.push_back(load(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t)));  // its lower half
+    out.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+    out.push_back(statement(BPF_RET | BPF_K, kAllow));
+  }
   out.push_back(statement(BPF_RET | BPF_K, kDeny));
   return out;
 }

@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "wasi/worker/glob.h"
+#include "base/glob.h"
 #include "wasi/worker/remote_directory.h"
 
 namespace hotcell::wasi {
 namespace {
 
-constexpr std::size_t kModulesKept = 4;
+constexpr std::size_t kModulesKept = 4, kPacksKept = 8;
 constexpr std::string_view kWorkspace = "/workspace";
 
 std::uint64_t now_ns(clockid_t clock) {
@@ -64,6 +64,7 @@ Fate fate_of(const CallOutcome& outcome, const Host& host, const StopClock& cloc
       break;
   }
   if (host.stop() == Stop::kExit) return Fate::exited;
+  if (host.stop() == Stop::kLeft) return Fate::left;
   if (host.stop() == Stop::kInterrupted) return Fate::timed_out;  // slept past the end of virtual time
   return Fate::trapped;
 }
@@ -128,8 +129,8 @@ Expected<void> Runner::prepare() {
   return {};
 }
 
-Report Runner::run(const Order& order, int module_fd) {
-  return order.image.empty() ? run_module(order, module_fd) : run_language(order);
+Report Runner::run(const Order& order, int given) {
+  return order.image.empty() ? run_module(order, given) : run_language(order, given);
 }
 
 Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, std::vector<std::string> env) {
@@ -146,6 +147,9 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
   files_.reset(options, start_ns);
   if (image_ && language && image_->pack())
     if (auto mounted = files_.mount_pack("/", *image_->pack()); !mounted) return mounted;
+  if (!order.packages_at.empty())
+    if (auto mounted = files_.mount_pack(order.packages_at, packs_.find(order.packages_key)->second.pack); !mounted)
+      return mounted;
   for (const auto& file : order.files) {
     auto added = file.directory ? files_.add_directory(file.path) : files_.add_file(file.path, as_bytes(file.content));
     if (!added)
@@ -168,12 +172,15 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
   live_left_[0] = live_left_[1] = order.output_bytes;
   enough_strikes_ = language ? 2 : 1;
   input_owed_ = false;
+  beyond_ = Beyond::kNothing;
+  may_leave_ = order.leave;
 
   config.args = args_;
   config.env = env_;
   config.stdin_bytes = as_bytes(order.stdin_bytes);
   if (order.live_input) config.more_input = this;
   config.output = this;
+  config.beyond = this;
   config.fs = &files_;
   config.allow_clock = order.allow_clock;
   config.allow_random = order.allow_random;
@@ -184,11 +191,12 @@ Expected<void> Runner::begin(const Order& order, std::vector<std::string> args, 
   return host_.start(config);
 }
 
-Report Runner::run_language(const Order& order) {
+Report Runner::run_language(const Order& order, int pack_fd) {
   if (!image_ || image_->manifest().name != order.image)
     return failed("this worker has no image " + std::string(order.image));
   if (auto ready = prepare(); !ready) return failed(ready.error().message);
   const auto wall = now_ns(CLOCK_MONOTONIC), cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+  if (auto taken = take_packages(order, pack_fd); !taken) return failed(taken.error().message);
   if (auto begun = begin(order, {}, {}); !begun) return not_begun(begun.error());
   if (engine_.metering() == Metering::fuel)
     if (auto filled = cell_->instance().set_fuel(order.fuel ? order.fuel : ~0ull >> 1); !filled)
@@ -235,6 +243,19 @@ Report Runner::run_language(const Order& order) {
   report.memory_peak = image_->manifest().used_bytes + reset->private_pages * 4096;
   report.reset_ns = now_ns(CLOCK_MONOTONIC) - ran;
   return report;
+}
+
+Expected<void> Runner::take_packages(const Order& order, int pack_fd) {
+  if (order.packages_at.empty() || packs_.contains(order.packages_key)) return {};
+  const off_t end = pack_fd < 0 ? -1 : lseek(pack_fd, 0, SEEK_END);  // fstat() is more than the jail allows
+  if (end <= 0) return fail("internal", "the order brings no packages");
+  auto file = MappedFile::map(pack_fd, static_cast<std::size_t>(end), "the packages");
+  if (!file) return std::unexpected(file.error());
+  auto pack = Pack::open(std::as_bytes(file->bytes()));
+  if (!pack) return std::unexpected(pack.error());
+  if (packs_.size() >= kPacksKept) packs_.clear();
+  packs_.emplace(std::string(order.packages_key), MountedPack{std::move(*file), *pack});
+  return {};
 }
 
 Expected<const Program*> Runner::module(const Order& order, int module_fd) {
@@ -309,6 +330,7 @@ void Runner::finish(const Order& order, const CallOutcome& outcome, Report& repo
     report.exit_code = static_cast<int>(order.image.empty() ? host_.code() : host_.code() & 0xff);
   }
   report.disk_refused = files_.quota_hit();
+  report.beyond = static_cast<std::uint8_t>(beyond_);
   const auto keep = [](OutputBuffer& from, Report::Stream& to) {
     auto kept = from.take();
     to = {std::move(kept.bytes), kept.total, kept.truncated};
@@ -348,6 +370,7 @@ void Runner::collect(const Order& order, Report& report) {
   if (order.collect_changed)
     for (const auto& changed : files_.changed(top, order.max_files + 1).list) {
       if (!language && changed.item.path.starts_with("/tmp/")) continue;
+      if (changed.change == Vfs::Change::kCreated && is_bytecode(changed.item.path)) continue;
       taken.push_back(changed.item.path);
       add(changed.item, static_cast<std::uint8_t>(changed.change));
     }
@@ -372,6 +395,7 @@ Errno Runner::write(int stream, std::span<const std::byte> bytes) {
     const auto now = text.substr(0, left);
     left -= now.size();
     if (!now.empty()) {
+      may_leave_ = false;
       std::string frame(1, static_cast<char>(stream));
       frame += now;
       (void)channel_.send(FrameType::output, frame);  // an engine that is gone is noticed by the next receive()
@@ -386,7 +410,13 @@ Sleeper::Result Runner::sleep_until(std::uint64_t monotonic_ns) {
   return clock_.strikes() >= enough_strikes_ ? Result::kStop : Result::kElapsed;
 }
 
+bool Runner::asked_for(Beyond what) {
+  beyond_ = what;
+  return may_leave_;
+}
+
 std::optional<std::span<const std::byte>> Runner::more() {
+  may_leave_ = false;
   if (!input_owed_ && !channel_.send(FrameType::want_input, "")) return std::nullopt;
   input_owed_ = true;
   while (!clock_.wait_readable(channel_.fd()))

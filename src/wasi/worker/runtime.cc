@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "wasi/manifest.h"
+
 namespace hotcell::wasi {
 namespace {
 
@@ -130,7 +132,7 @@ Expected<Module> Module::load_file(const Engine& engine, const std::filesystem::
   wasmtime_module_t* module = nullptr;
   if (auto* error = wasmtime_module_deserialize_file(engine.get(), path.c_str(), &module))
     return fail("image_incompatible", "cannot load the compiled image " + path.string() + ": " + take_message(error),
-                "build the images again on this machine: scripts/build --images");
+                kMakeImages);
   return Module(module);
 }
 

@@ -1,7 +1,10 @@
 #include "wasi/worker/serve.h"
 
+#include <sched.h>
 #include <unistd.h>
 #include <wasmtime.h>
+
+#include <cstring>
 
 #include "base/bytes.h"
 #include "wasi/binary/inspect.h"
@@ -21,7 +24,7 @@ namespace {
 }
 
 constexpr std::size_t kKeptOrder = 1u << 20;
-constexpr std::chrono::microseconds kPatience{100};  // an order that follows at once finds the worker awake
+constexpr std::chrono::milliseconds kUnneeded{500};  // a cell that waits longer gives back what it holds
 constexpr std::uint64_t kCompilerMemory = 4ull << 30;
 constexpr std::uint64_t kCompilerSeconds = 60;
 
@@ -54,6 +57,8 @@ Expected<std::vector<std::uint8_t>> compile(Engine& engine, std::string_view pay
 }  // namespace
 
 void serve_programs(Engine& engine, const Image* image, Channel channel, std::uint32_t uid) {
+  cpu_set_t anywhere;
+  if (sched_getaffinity(0, sizeof anywhere, &anywhere)) memset(&anywhere, 0xff, sizeof anywhere);
   auto clock = StopClock::install(engine);
   if (!clock) give_up(channel, clock.error());
   Runner runner(engine, image, *clock, channel);
@@ -68,10 +73,11 @@ void serve_programs(Engine& engine, const Image* image, Channel channel, std::ui
 
   // The order and the files in it outlive the frame: while it runs, the program's input comes over the same channel.
   std::string bytes;
-  channel.set_patience(kPatience);
   for (;;) {
+    if (auto* cell = runner.cell(); cell && cell->holds_much() && !channel.wait(kUnneeded)) cell->rest();
     auto frame = channel.receive(std::nullopt);
     if (!frame) _exit(0);
+    sched_setaffinity(0, sizeof anywhere, &anywhere);  // undoes Worker::come_here()
     if (bytes.capacity() > kKeptOrder) std::string().swap(bytes);
     bytes.assign(frame->payload);
     const auto order = frame->type == FrameType::order ? Order::decode(bytes) : std::nullopt;

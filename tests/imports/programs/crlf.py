@@ -1,0 +1,6 @@
+import a
+from b import c
+try:
+    import d
+except ImportError:
+    pass

@@ -1,0 +1,3 @@
+import 'fs';
+console.log('before');
+await new Promise(() => {});

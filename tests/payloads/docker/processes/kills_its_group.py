@@ -1,0 +1,6 @@
+# expect: signal 9
+# timeout: 10
+import os
+import signal
+
+os.killpg(0, signal.SIGKILL)
