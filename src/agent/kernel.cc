@@ -217,12 +217,24 @@ std::optional<Uncaught> Kernel::uncaught() const {
   return told;
 }
 
-std::optional<int> Kernel::farewell() const {
-  ByteReader words(heard_);
-  auto first = words.get<char>();
-  for (; words.ok() && first == 'e'; first = words.get<char>()) words.get_bytes();
-  const auto code = words.get<std::uint8_t>();
-  return words.ok() && first == 'x' ? std::optional<int>(code) : std::nullopt;
+std::optional<int> Kernel::farewell() {
+  for (;;) {
+    ByteReader words(std::string_view(heard_).substr(passed_));
+    switch (words.get<char>()) {
+      case 'e': {
+        const auto size = words.get_bytes().size();
+        if (!words.ok()) return std::nullopt;
+        passed_ += sizeof(char) + sizeof(std::uint32_t) + size;
+        break;
+      }
+      case 'x': {
+        const auto code = words.get<std::uint8_t>();
+        return words.ok() ? std::optional<int>(code) : std::nullopt;
+      }
+      default:
+        return std::nullopt;
+    }
+  }
 }
 
 }  // namespace hotcell::agent

@@ -58,7 +58,7 @@ class Kernel {
   void talk();
   std::optional<Uncaught> uncaught() const;
   // Its last word: it ends with this exit code, and has nothing more to do. Node says that.
-  std::optional<int> farewell() const;
+  std::optional<int> farewell();
 
   // The agent's ends of its pipes; each may be taken once.
   Fd in, out, err;
@@ -74,6 +74,7 @@ class Kernel {
   Fd control_;
   std::string to_say_, heard_;
   std::size_t written_ = 0;
+  std::size_t passed_ = 0;  // of heard_: what it said before, if it says farewell
   bool ready_ = false;
 };
 

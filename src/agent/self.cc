@@ -28,6 +28,8 @@ Fd harden_self() {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   syscall(SYS_close_range, 3u, ~0u, 0u);
   setsid();
+  // Whoever started us may ignore signals (shells do, for what runs in the background); programs would inherit that.
+  for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
   const auto children = only(SIGCHLD);
   sigprocmask(SIG_SETMASK, &children, nullptr);

@@ -153,8 +153,8 @@ Expected<std::unique_ptr<Cell>> Builder::State::make(const BuildJob& job, api::U
   kind.image = spec.image;
   kind.network = spec.network;
   kind.disk_bytes = spec.disk_bytes;
-  auto cell = std::make_unique<Cell>(std::move(kind), std::move(spec), std::move(name), Channel(std::move(*attached)),
-                                     remover, std::make_shared<Uids>(kMappedUids));
+  auto cell =
+      std::make_unique<Cell>(std::move(kind), std::move(spec), std::move(name), Channel(std::move(*attached)), remover);
   if (auto started = client.start(created->id, until); !started) return std::unexpected(started.error());
   if (job.network)
     if (auto shut = block_private(client, remover, cell->name(), cell->spec(), around, until); !shut)

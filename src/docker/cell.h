@@ -14,7 +14,6 @@
 #include "docker/channel.h"
 #include "docker/lockdown.h"
 #include "docker/remover.h"
-#include "docker/uids.h"
 
 namespace hotcell::docker {
 
@@ -38,20 +37,18 @@ struct CellLimits {
 
 class Cell {
  public:
-  Cell(CellClass kind, CellSpec spec, std::string name, Channel channel, Remover& remover, std::shared_ptr<Uids> uids)
+  Cell(CellClass kind, CellSpec spec, std::string name, Channel channel, Remover& remover)
       : kind_(std::move(kind)),
         spec_(std::move(spec)),
         name_(std::move(name)),
         channel_(std::make_unique<Channel>(std::move(channel))),
-        remover_(remover),
-        uids_(std::move(uids)) {}
+        remover_(remover) {}
   Cell(const Cell&) = delete;
   Cell& operator=(const Cell&) = delete;
   ~Cell() {
     const bool patient = well && channel_->quiet();
     channel_.reset();
     remover_.remove(name_, patient ? kTimeToEnd : std::chrono::milliseconds(0));
-    uids_->give_back(spec_.uid);
   }
 
   const CellClass& kind() const { return kind_; }
@@ -75,7 +72,6 @@ class Cell {
   std::string name_;
   std::unique_ptr<Channel> channel_;
   Remover& remover_;
-  std::shared_ptr<Uids> uids_;
 };
 
 }  // namespace hotcell::docker

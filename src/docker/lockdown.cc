@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "docker/view.h"
 #include "protocol/failures.h"
 
 namespace hotcell::docker {
@@ -53,15 +54,6 @@ constexpr Ulimit kUlimits[] = {
     {"msgqueue", RLIMIT_MSGQUEUE, 256 << 10},
 };
 
-struct View {
-  std::string text;
-  bool right = false;
-};
-View equal(std::string text, const std::string& asked) {
-  const bool right = text == asked;
-  return {std::move(text), right};
-}
-
 struct Line {
   std::string name;
   std::function<std::string(const CellSpec&)> asked;
@@ -75,66 +67,11 @@ struct Line {
   bool of_this_kernel = false;
 };
 
-// A member of an answer, or null where there is no such member: an answer may lack anything.
-const json& at(const json& value, std::string_view pointer) {
-  static const json null;
-  const json* here = &value;
-  while (!pointer.empty() && here->is_object()) {
-    pointer.remove_prefix(1);
-    const auto name = pointer.substr(0, pointer.find('/'));
-    const auto found = here->find(name);
-    if (found == here->end()) return null;
-    here = &*found;
-    pointer.remove_prefix(name.size());
-  }
-  return pointer.empty() ? *here : null;
-}
-
-bool nothing(const json& value) { return value.is_null() || value.empty() || value == ""; }
-std::string shown(const json& value) { return value.is_null() ? "none" : value.dump(); }
-
-// A runtime that was asked for and brings a kernel of its own (gVisor, Kata): programs meet that one. What this
-// machine's kernel does to the runtime itself cannot be seen from inside; there the daemon's word must do.
-bool has_own_kernel(const CellSpec& spec, const Facts& facts, const Machine& machine) {
-  return !spec.runtime.empty() && !facts.kernel.empty() && facts.kernel != machine.kernel;
-}
-
-const Facts::Mount* mount_at(const Facts& facts, std::string_view target) {
-  const Facts::Mount* found = nullptr;
-  for (const auto& mount : facts.mounts)
-    if (mount.target == target) found = &mount;  // the last one hides those before it
-  return found;
-}
-
-bool has_option(std::string_view options, std::string_view wanted) {
-  while (!options.empty()) {
-    const auto one = options.substr(0, options.find(','));
-    if (one == wanted) return true;
-    options.remove_prefix(std::min(options.size(), one.size() + 1));
-  }
-  return false;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out.empty() ? "none" : out;
-}
-
 std::vector<std::string> targets_of(const std::vector<Folder>& folders) {
   std::vector<std::string> out;
   for (const auto& folder : folders) out.push_back(folder.target);
   std::sort(out.begin(), out.end());
   return out;
-}
-
-std::string limit_text(std::uint64_t value) { return value == kUnlimited ? "none" : std::to_string(value); }
-std::string limit_size(std::uint64_t value) { return value == kUnlimited ? "none" : size_text(value); }
-
-std::string cpu_text(double cpus) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", cpus);
-  return text;
 }
 
 std::string own(const CellSpec&) { return "own"; }
@@ -269,7 +206,7 @@ std::vector<Line> make_lines() {
 
   // ---- Who it is ----
 
-  // A uid of its own, which no other cell that lives and nobody on the machine has: the kernel counts pipes, watches,
+  // A uid of its own, which no other container of ours and nobody on the machine has: the kernel counts pipes, watches,
   // keys and pending signals by uid, whatever the container.
   add({"user",
        [](const CellSpec& spec) { return user_of(spec); },

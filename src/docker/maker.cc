@@ -137,17 +137,16 @@ Expected<std::unique_ptr<Cell>> CellMaker::make(const CellClass& kind, bool warm
                  {kClassLabel, std::string(name_of(kind.language)) + (kind.network.empty() ? "" : "+network")}};
   auto uid = uids_->take();
   if (!uid) return std::unexpected(uid.error());
-  spec.uid = *uid;
+  spec.uid = **uid;
 
   std::string name;
   {
     const std::lock_guard lock(mutex_);
     name = "hotcell-" + options_.owner + "-" + std::to_string(++made_);
   }
-  remover_.expect(name);
+  remover_.expect(name, *uid);
   // From here on the container may exist, whatever the daemon says or does not say.
   const auto give_up = [&](Error error) -> std::unexpected<Error> {
-    uids_->give_back(spec.uid);
     remover_.remove(name);
     return std::unexpected(std::move(error));
   };
@@ -156,8 +155,7 @@ Expected<std::unique_ptr<Cell>> CellMaker::make(const CellClass& kind, bool warm
   if (!created) return give_up(created.error());
   auto attached = client.attach(created->id, {}, until);
   if (!attached) return give_up(attached.error());
-  auto cell =
-      std::make_unique<Cell>(kind, std::move(spec), std::move(name), Channel(std::move(*attached)), remover_, uids_);
+  auto cell = std::make_unique<Cell>(kind, std::move(spec), std::move(name), Channel(std::move(*attached)), remover_);
   const auto greet = [&] { return cell->channel().send(hello_frames(kind, cell->spec(), warm, options_), until); };
   if (kind.network.empty())
     if (auto sent = greet(); !sent) return std::unexpected(sent.error());

@@ -16,6 +16,7 @@
 #include "docker/cell.h"
 #include "docker/lockdown.h"
 #include "docker/network.h"
+#include "docker/uids.h"
 
 namespace hotcell::docker {
 

@@ -29,9 +29,9 @@ void Remover::close() {
     if (thread.joinable()) thread.join();
 }
 
-void Remover::expect(const std::string& name) {
+void Remover::expect(const std::string& name, std::shared_ptr<const void> held) {
   const std::lock_guard lock(mutex_);
-  known_.insert(name);
+  known_.insert_or_assign(name, std::move(held));
 }
 
 void Remover::forget(const std::string& name) {
@@ -47,7 +47,7 @@ bool Remover::knows(const std::string& name) const {
 void Remover::remove(const std::string& name, std::chrono::milliseconds patience) {
   {
     const std::lock_guard lock(mutex_);
-    known_.insert(name);
+    known_.try_emplace(name);
     tasks_.push_back({name, draining_ ? Deadline::Clock::time_point{} : Deadline::Clock::now() + patience});
     start_threads(std::min<unsigned>(usual_threads_, static_cast<unsigned>(tasks_.size() + in_work_)));
   }
@@ -83,8 +83,8 @@ void Remover::work() {
       wanted_.wait(lock);
       continue;
     }
-    if (due->not_before > now) {
-      wanted_.wait_until(lock, due->not_before);
+    if (const auto then = due->not_before; then > now) {
+      wanted_.wait_until(lock, then);  // the task may be gone meanwhile
       continue;
     }
     Task task = std::move(*due);

@@ -11,8 +11,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,8 +30,8 @@ class Remover {
   explicit Remover(Remove remove, unsigned threads = 2);
   ~Remover() { close(); }  // what is queued stays: see drain()
 
-  // A container that is about to be created.
-  void expect(const std::string& name);
+  // A container that is about to be created. `held` is let go of when it is gone.
+  void expect(const std::string& name, std::shared_ptr<const void> held = {});
   // Take it away. It stays known until it is gone. One that ends by itself gets so much patience: then there is nothing
   // left to do for most of them, where killing costs the daemon another process.
   void remove(const std::string& name, std::chrono::milliseconds patience = {});
@@ -61,7 +61,7 @@ class Remover {
 
   mutable std::mutex mutex_;
   std::condition_variable wanted_, done_;
-  std::set<std::string> known_;
+  std::map<std::string, std::shared_ptr<const void>> known_;
   struct Task {
     std::string name;
     Deadline::Clock::time_point not_before{};

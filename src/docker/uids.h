@@ -1,10 +1,11 @@
-// Which uid a cell gets: one that no other living cell has.
+// Which uid a cell gets: one that no other container of ours has, be it on its way out.
 //
 // The kernel counts some things by uid, whatever the container: pipe buffers, inotify watches, keys, message queues,
 // pending signals. Cells that shared a uid could use up each other's. Within a process this is exact. Between processes
 // it is chance: each begins at a random place, and the usual range is so wide that they do not meet.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <random>
 #include <set>
@@ -23,24 +24,32 @@ struct UidRange {
 inline constexpr UidRange kUsualUids{2'000'000'000, 100'000'000};
 inline constexpr UidRange kMappedUids{20'000, 40'000};
 
-class Uids {
+// Nobody else's, until the last copy of this is gone.
+using Uid = std::shared_ptr<const std::uint32_t>;
+
+class Uids : public std::enable_shared_from_this<Uids> {
  public:
   explicit Uids(UidRange range) : range_(range), random_(std::random_device{}()) {}
-  Expected<std::uint32_t> take() {
+  Expected<Uid> take() {
     const std::lock_guard lock(mutex_);
     if (taken_.size() >= range_.count / 2)  // never so full that looking for a free one takes long
       return fail("at_capacity", "all uids of the configured range are in use", "raise docker.uid_count");
     for (;;) {
       const auto uid = range_.first + static_cast<std::uint32_t>(random_() % range_.count);
-      if (taken_.insert(uid).second) return uid;
+      if (!taken_.insert(uid).second) continue;
+      return Uid(new std::uint32_t(uid), [uids = shared_from_this()](const std::uint32_t* given) {
+        uids->give_back(*given);
+        delete given;
+      });
     }
   }
+
+ private:
   void give_back(std::uint32_t uid) {
     const std::lock_guard lock(mutex_);
     taken_.erase(uid);
   }
 
- private:
   const UidRange range_;
   std::mutex mutex_;
   std::mt19937_64 random_;

@@ -90,6 +90,14 @@ TEST_F(AgentEnds, orphans_are_reaped_while_the_program_runs) {
   EXPECT_EQ(result.out, "0\n");
 }
 
+TEST_F(AgentEnds, what_those_who_started_the_agent_ignore_programs_do_not) {
+  const auto before = signal(SIGINT, SIG_IGN);
+  const auto result = cell().run(bash(), "kill -INT $$; echo still here");
+  signal(SIGINT, before);
+  EXPECT_EQ(result.report.signal, SIGINT);
+  EXPECT_EQ(result.out, "");
+}
+
 TEST_F(AgentEnds, a_soft_stop_lets_python_say_where_it_was) {
   auto order = python();
   order.timeout_ns = 1'500 * kMillisecond;  // a Python that has just begun is not there yet

@@ -74,10 +74,8 @@ class FakeCells {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) return fail_errno("socketpair");
     const auto name = "cell-" + std::to_string(++made);
     peers_[name] = Fd(ends[1]);
-    CellSpec spec;
-    spec.uid = uids_->take().value();
     auto cell = std::make_unique<Cell>(
-        kind, spec, name, Channel(api::Attached(std::make_unique<api::Connection>(Fd(ends[0])), "")), remover, uids_);
+        kind, CellSpec{}, name, Channel(api::Attached(std::make_unique<api::Connection>(Fd(ends[0])), "")), remover);
     cell->proven_at = Deadline::Clock::now();
     cells_made.release();
     return cell;
@@ -85,7 +83,6 @@ class FakeCells {
 
   std::mutex mutex_;
   std::map<std::string, Fd> peers_;
-  std::shared_ptr<Uids> uids_ = std::make_shared<Uids>(kMappedUids);
 
  public:
   // The last member: its threads use the others.

@@ -4,6 +4,7 @@
 #include <semaphore>
 
 #include "docker/remover.h"
+#include "docker/uids.h"
 
 namespace hotcell::docker {
 namespace {
@@ -26,6 +27,25 @@ TEST(DockerRemover, what_is_removed_is_known_until_it_is_gone) {
   EXPECT_TRUE(remover.drain(soon()));
   EXPECT_FALSE(remover.knows("a"));
   EXPECT_EQ(remover.counts().removed, 1u);
+}
+
+TEST(DockerRemover, a_uid_is_free_again_when_the_container_is_gone) {
+  const auto uids = std::make_shared<Uids>(UidRange{1000, 2});  // room for one at a time
+  std::binary_semaphore go(0);
+  Remover remover([&](const std::string&, Deadline) -> Expected<void> {
+    go.acquire();
+    return {};
+  });
+  auto uid = uids->take();
+  ASSERT_TRUE(uid);
+  remover.expect("a", *uid);
+  uid->reset();
+  EXPECT_FALSE(uids->take());
+  remover.remove("a");
+  EXPECT_FALSE(uids->take());
+  go.release();
+  EXPECT_TRUE(remover.drain(soon()));
+  EXPECT_TRUE(uids->take());
 }
 
 TEST(DockerRemover, what_ends_by_itself_has_time_for_that) {
