@@ -67,7 +67,8 @@ def test_files_in_and_out(client: hotcell.Client, engine: str, tmp_path: pathlib
     ],
 )
 def test_every_fate_is_a_result(client: hotcell.Client, engine: str, code: str, status: str, error: str) -> None:
-    result = client.run(code, engine=engine, timeout_seconds=3, limits={"memory_bytes": 64 << 20})
+    timeout = 3 if status == "timeout" else 30
+    result = client.run(code, engine=engine, timeout_seconds=timeout, limits={"memory_bytes": 64 << 20})
     assert result.status == status and not result.ok
     assert (result.error.code if result.error else None) == error
     with pytest.raises(hotcell.ProgramFailed) as caught:
