@@ -142,11 +142,10 @@ EngineOptions leaving() {
 
 constexpr const char* kThread = "import threading\nthreading.Thread(target=print).start()\n";
 constexpr const char* kSocket = "import socket\nsocket.socket()\n";
-constexpr const char* kName = "import socket\nsocket.create_connection(('localhost', 80))\n";
 
-TEST(WasiBeyond, a_program_that_asks_for_a_thread_a_socket_or_a_name_is_left_there) {
+TEST(WasiBeyond, a_program_that_asks_for_a_thread_or_a_socket_is_left_there) {
   const auto engine = testing::engine(leaving());
-  for (const auto& [code, what] : {std::pair(kThread, "threads"), {kSocket, "sockets"}, {kName, "sockets"}}) {
+  for (const auto& [code, what] : {std::pair(kThread, "threads"), {kSocket, "sockets"}}) {
     const auto out = outcome(*engine, python(code));
     EXPECT_TRUE(out.left) << code;
     EXPECT_EQ(out.beyond, what);
@@ -165,16 +164,6 @@ TEST(WasiBeyond, without_leave_it_goes_on_and_the_outcome_says_what_it_asked_for
   EXPECT_EQ(out.beyond, "threads");
   EXPECT_EQ(out.status, Status::failed);
   EXPECT_EQ(out.failure->message, "can't start new thread");
-}
-
-TEST(WasiBeyond, a_name_is_looked_up_as_where_no_name_server_can_be_reached) {
-  const auto engine = testing::engine(options(1));
-  const auto out = outcome(*engine, python(kName));
-  EXPECT_EQ(out.beyond, "sockets");
-  EXPECT_EQ(out.failure->name, "socket.gaierror");
-  EXPECT_EQ(out.failure->message, "[Errno -3] Temporary failure in name resolution");
-  EXPECT_EQ(outcome(*engine, python("import socket\nprint(socket.gethostname(), socket.getfqdn())")).out.bytes,
-            "cell cell\n");
 }
 
 TEST(WasiBeyond, who_asked_for_wasi_stays_there) {
