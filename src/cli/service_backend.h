@@ -24,6 +24,7 @@ class ServiceBackend final : public server::Backend {
   Expected<protocol::Result> run(const protocol::Request& request, protocol::OutputSink* sink,
                                  const protocol::StopToken* stop) override;
   std::vector<server::EngineFacts> engines() override;
+  std::uint64_t readings_bytes() const override { return executor_->readings_bytes(); }
 
   // Calls `done` on a thread of its own when every engine has been tried out. Once.
   void check_engines(std::function<void()> done);

@@ -39,6 +39,8 @@ class Executor {
   // An Error: the request was never admitted (a problem). Everything after that is a Result.
   Expected<protocol::Result> run(const protocol::Request& request, protocol::OutputSink* sink,
                                  const protocol::StopToken* stop);
+  // What is kept of programs that were read; bounded.
+  std::size_t readings_bytes() const { return memo_.bytes(); }
 
  private:
   struct Plan;

@@ -43,6 +43,8 @@ class Backend {
                                          const protocol::StopToken* stop) = 0;
   // Answers at once, with what is known now.
   virtual std::vector<EngineFacts> engines() = 0;
+  // What is kept of programs that were read, for when they come again.
+  virtual std::uint64_t readings_bytes() const { return 0; }
 };
 
 }  // namespace hotcell::server

@@ -165,7 +165,8 @@ void Service::add_gauges() {
   metrics_.gauge("hotcell_memory_bytes", "Memory, by what it is for", [this] {
     return Metrics::Samples{{label_text("kind", "resident"), resident_bytes()},
                             {label_text("kind", "allocated"), allocated_bytes()},
-                            {label_text("kind", "kept_results"), static_cast<double>(records_.counts().bytes)}};
+                            {label_text("kind", "kept_results"), static_cast<double>(records_.counts().bytes)},
+                            {label_text("kind", "readings"), static_cast<double>(backend_.readings_bytes())}};
   });
   const auto by_engine = [this](std::uint64_t EngineFacts::* number) {
     return [this, number] {

@@ -196,6 +196,7 @@ Expected<std::unique_ptr<Worker>> Pool::acquire(const std::string& image, Deadli
 void Pool::release(std::unique_ptr<Worker> worker) {
   std::unique_ptr<Worker> surplus;  // closed outside the lock
   const auto now = Deadline::Clock::now();
+  worker->channel.trim();
   {
     const std::lock_guard lock(mutex_);
     worker->idle_since = now;

@@ -17,7 +17,8 @@ struct Header {
   std::uint8_t zero[3];
 };
 
-constexpr std::size_t kKeptBuffer = 1u << 20;
+constexpr std::size_t kKeptBuffer = 64u << 10;
+constexpr std::size_t kMostAtOnce = 1u << 20;
 
 void put_list(ByteWriter& out, const std::vector<std::string_view>& list) {
   out.put<std::uint32_t>(static_cast<std::uint32_t>(list.size()));
@@ -277,16 +278,13 @@ Expected<void> Channel::fill(std::size_t want, std::optional<Deadline> deadline,
       if (waits[1].revents) return fail("stopped", "told to stop");
       if (waits[0].revents == 0) continue;
     }
-    if (consumed_ && consumed_ == buffer_.size()) {
-      buffer_.clear();
-      if (buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();  // one large request must not stay for ever
-      consumed_ = 0;
-    } else if (consumed_ > kKeptBuffer) {  // a stream of frames never ends exactly where a read ends
+    trim();
+    if (consumed_ > kMostAtOnce) {  // a stream of frames never ends exactly where a read ends
       buffer_.erase(0, consumed_);
       consumed_ = 0;
     }
     const std::size_t old = buffer_.size();
-    const std::size_t room = std::max<std::size_t>(4096, std::min<std::size_t>(want - (old - consumed_), 1u << 20));
+    const std::size_t room = std::max<std::size_t>(4096, std::min(want - (old - consumed_), kMostAtOnce));
     buffer_.resize(old + room);
     iovec part{buffer_.data() + old, room};
     alignas(cmsghdr) char control[CMSG_SPACE(kMaxDescriptors * sizeof(int))];
@@ -311,6 +309,13 @@ Expected<void> Channel::fill(std::size_t want, std::optional<Deadline> deadline,
     }
   }
   return {};
+}
+
+void Channel::trim() {
+  if (consumed_ != buffer_.size()) return;
+  buffer_.clear();
+  if (buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();
+  consumed_ = 0;
 }
 
 bool Channel::quiet() const {

@@ -164,6 +164,8 @@ class Channel {
 
   // The peer is there and has said nothing that was not received. What an idle worker says, nobody asked it.
   bool quiet() const;
+  // One large frame must not keep its memory for ever. Ends the last one's payload.
+  void trim();
   // Until something has come, or the other side is gone. False: neither, in this time.
   bool wait(std::chrono::milliseconds time) const;
 

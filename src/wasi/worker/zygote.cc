@@ -1,6 +1,7 @@
 #include "wasi/worker/zygote.h"
 
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,15 +17,27 @@
 namespace hotcell::wasi {
 namespace {
 
+sigset_t children_end() {
+  sigset_t out;
+  sigemptyset(&out);
+  sigaddset(&out, SIGCHLD);
+  return out;
+}
+Fd watch_children() {
+  const auto set = children_end();
+  return Fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
 class Zygote {
  public:
   Zygote(const ZygoteOptions& options, Channel control)
-      : options_(options), engine_(options.metering), control_(std::move(control)) {}
+      : options_(options), engine_(options.metering), control_(std::move(control)), ended_(watch_children()) {}
 
   int run() {
     for (;;) {
-      auto frame = control_.receive(std::nullopt);
+      auto frame = control_.receive(Deadline::after(std::chrono::nanoseconds::max()), ended_.get());
       reap();
+      if (!frame && frame.error().code == "stopped") continue;
       if (!frame) break;
       if (frame->type != FrameType::spawn || frame->descriptors.empty()) continue;
       ByteReader in(frame->payload);
@@ -66,6 +79,9 @@ class Zygote {
       return refuse(Error{"internal", "cannot fork a worker", "raise the process limit (TasksMax, ulimit -u)"});
     if (child == 0) {
       control_ = Channel();  // closes our end: the engine must see the zygote's death, not ours
+      ended_.reset();
+      const auto set = children_end();
+      sigprocmask(SIG_UNBLOCK, &set, nullptr);
       Channel channel{Fd(socket.release())};
       if (compiler) serve_compilation(engine_, std::move(channel), uid);
       serve_programs(engine_, *loaded, std::move(channel), uid);
@@ -78,12 +94,16 @@ class Zygote {
   }
 
   void reap() {
+    signalfd_siginfo which;
+    while (read(ended_.get(), &which, sizeof which) > 0) {
+    }
     for (pid_t gone; (gone = waitpid(-1, nullptr, WNOHANG)) > 0;) children_.erase(gone);
   }
 
   ZygoteOptions options_;
   Engine engine_;
   Channel control_;
+  Fd ended_;  // readable when children have
   std::map<std::string, std::unique_ptr<Image>> images_;
   std::set<pid_t> children_;
 };
@@ -91,6 +111,9 @@ class Zygote {
 }  // namespace
 
 int run_zygote(const ZygoteOptions& options, Channel control) {
+  // Before there is any other thread, which would take the signal.
+  const auto set = children_end();
+  sigprocmask(SIG_BLOCK, &set, nullptr);
   int status = 1;
   on_large_stack([&] {
     Zygote zygote(options, std::move(control));
