@@ -63,11 +63,6 @@ std::uint64_t limit_in(const std::string& path) {
   return value && *value < kNoLimit ? *value : kUnlimited;
 }
 
-std::optional<std::uint64_t> counter(const std::string& path, std::string_view key) {
-  const auto text = read_text(path);
-  return number_in(value_of(text, key));
-}
-
 }  // namespace
 
 Cgroup Cgroup::find() { return find(read_text("/proc/self/mountinfo", 512u << 10), read_text("/proc/self/cgroup")); }
@@ -91,6 +86,7 @@ Cgroup Cgroup::find(std::string_view mountinfo, std::string_view self_cgroup) {
   out.private_ = out.version_ == 2 ? only_ours(out.memory_)
                                    : place && place == own_path(self_cgroup, "memory") &&
                                          place == own_path(self_cgroup, "cpuacct") && only_ours_v1(out.pids_);
+  if (out.private_) out.open_counters();
   return out;
 }
 
@@ -116,31 +112,19 @@ void Cgroup::read_limits(Facts& into) const {
   into.cpu_period_us = number_in(next_word(rest)).value_or(0);
 }
 
+void Cgroup::open_counters() {
+  const bool first = version_ == 1;
+  cpu_used_ = LiveFile(cpuacct_ + (first ? "/cpuacct.usage" : "/cpu.stat"));
+  memory_now_ = LiveFile(memory_ + (first ? "/memory.usage_in_bytes" : "/memory.current"));
+  memory_peak_ = LiveFile(memory_ + (first ? "/memory.max_usage_in_bytes" : "/memory.peak"));
+  oom_ = LiveFile(memory_ + (first ? "/memory.oom_control" : "/memory.events"));
+  pids_events_ = LiveFile(pids_ + "/pids.events");
+}
+
 std::optional<std::uint64_t> Cgroup::cpu_ns() const {
-  if (!private_ || cpuacct_.empty()) return std::nullopt;
-  if (version_ == 1) return number_in_file(cpuacct_ + "/cpuacct.usage");
-  const auto us = counter(cpuacct_ + "/cpu.stat", "usage_usec");
+  if (version_ == 1) return cpu_used_.number();
+  const auto us = cpu_used_.value_of("usage_usec");
   return us ? std::optional(*us * 1000) : std::nullopt;
-}
-
-std::optional<std::uint64_t> Cgroup::memory_now() const {
-  if (!private_) return std::nullopt;
-  return number_in_file(memory_ + (version_ == 1 ? "/memory.usage_in_bytes" : "/memory.current"));
-}
-
-std::optional<std::uint64_t> Cgroup::memory_peak() const {
-  if (!private_) return std::nullopt;
-  return number_in_file(memory_ + (version_ == 1 ? "/memory.max_usage_in_bytes" : "/memory.peak"));
-}
-
-std::optional<std::uint64_t> Cgroup::oom_kills() const {
-  if (!private_) return std::nullopt;
-  return counter(memory_ + (version_ == 1 ? "/memory.oom_control" : "/memory.events"), "oom_kill");
-}
-
-std::optional<std::uint64_t> Cgroup::pids_refused() const {
-  if (!private_ || pids_.empty()) return std::nullopt;
-  return counter(pids_ + "/pids.events", "max");
 }
 
 }  // namespace hotcell::agent

@@ -183,11 +183,9 @@ std::vector<Run::Watch> Run::watches(const Link& link) const {
   const auto add = [&out](int fd, short events) {
     if (fd >= 0 && events) out.push_back({fd, events});
   };
-  if (phase_ == Phase::running || phase_ == Phase::killing) {
-    add(out_.wants(link), POLLIN);
-    add(err_.wants(link), POLLIN);
-  }
   if (phase_ != Phase::running) return out;
+  add(out_.wants(link), POLLIN);
+  add(err_.wants(link), POLLIN);
   add(input_.wants(), POLLOUT);
   add(kernel_->control(), static_cast<short>(POLLIN | (kernel_->has_to_write() ? POLLOUT : 0)));
   return out;
@@ -231,11 +229,11 @@ void Run::check_limits() {
 
 void Run::advance(Link& link) {
   check_limits();
-  if (phase_ == Phase::running || phase_ == Phase::killing) {
+  // While it is killed its output waits in the pipes: to pass it on takes memory, which it may have left none of, and
+  // as long as it is not quite gone the agent would have to die for that.
+  if (phase_ == Phase::running) {
     out_.pump(link);
     err_.pump(link);
-  }
-  if (phase_ == Phase::running) {
     if (input_.wants() >= 0) input_.pump(link);
     if (kernel_->control() >= 0) kernel_->listen();
     if (kernel_->has_to_write()) kernel_->talk();

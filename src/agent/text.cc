@@ -1,11 +1,11 @@
 #include "agent/text.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
-
-#include "base/fd.h"
 
 namespace hotcell::agent {
 
@@ -42,6 +42,26 @@ std::optional<std::uint64_t> number_in(std::string_view text, int base) {
 }
 
 std::optional<std::uint64_t> number_in_file(const std::string& path) { return number_in(read_text(path, 64)); }
+
+LiveFile::LiveFile(const std::string& path) : file_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+
+std::string_view LiveFile::read(std::span<char> into) const {
+  if (!file_) return {};
+  ssize_t got = 0;
+  do got = pread(file_.get(), into.data(), into.size(), 0);
+  while (got < 0 && errno == EINTR);
+  return {into.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
+
+std::optional<std::uint64_t> LiveFile::number() const {
+  char text[64];
+  return number_in(read(text));
+}
+
+std::optional<std::uint64_t> LiveFile::value_of(std::string_view key) const {
+  char text[4096];
+  return number_in(agent::value_of(read(text), key));
+}
 
 std::string_view value_of(std::string_view text, std::string_view key) {
   while (!text.empty()) {

@@ -29,6 +29,7 @@ constexpr std::chrono::seconds kSweepEvery{60}, kImagesEvery{10};
 constexpr double kSweepSeconds = 30, kLastSweepSeconds = 5;
 constexpr double kDrainSeconds = 10;
 constexpr double kAdjustSeconds = 10;
+constexpr double kLastWordsSeconds = 2;             // for the daemon to notice that a container is over
 constexpr std::uint64_t kLeastMemory = 8ull << 20;  // what runc and the agent need to get as far as a program
 constexpr std::uint64_t kLeastPids = 4;
 
@@ -106,6 +107,7 @@ struct DockerEngine::State {
   Expected<CellClass> class_of(const Request& request, std::uint64_t disk_bytes, const Daemon& daemon,
                                api::Until until);
   Expected<Swept> sweep(api::Client& client, api::Until until);
+  bool ran_out_of_memory(const Cell& ended, api::Client& client);
   void keep_house();  // the thread
 
   const EngineOptions options;
@@ -248,6 +250,19 @@ Expected<CellClass> DockerEngine::State::class_of(const Request& request, std::u
   return kind;
 }
 
+// The kernel spares the agent as long as there is anything else to kill. What has filled the memory with files is not:
+// then the end of the cell is the program's own doing.
+bool DockerEngine::State::ran_out_of_memory(const Cell& ended, api::Client& client) {
+  const auto until = api::Until::seconds(kLastWordsSeconds);
+  for (;;) {
+    const auto container = client.inspect(ended.name(), until);
+    if (!container) return false;
+    if (!container->running) return container->oom_killed;
+    if (until.deadline.passed()) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 // ---- The door ----
 
 DockerEngine::DockerEngine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -313,6 +328,10 @@ Expected<Outcome> DockerEngine::run(const Request& request, OutputSink* sink, co
     cell->tenant = tenant;
     auto ran = run_in(*cell, *order, request, limits, sink, stop);
     cell->well = ran.cell_is_well;
+    if (ran.cell_ended && state.ran_out_of_memory(*cell, *(*daemon)->client)) {
+      ran.outcome.status = Status::limit_exceeded;
+      ran.outcome.failure = protocol::memory_limit_met(limits);
+    }
     if (ran.cell_is_well && !tenant.empty())
       state.pool->recycle(std::move(cell));
     else

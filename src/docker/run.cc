@@ -218,6 +218,7 @@ class Conversation {
     deadline_ = Deadline::after_seconds(request_.timeout_seconds + kReportSeconds);
     auto talked = talk(stop_fd);
     if (!talked) {
+      ran.cell_ended = !stopping_ && talked.error().code == "cell_ended";
       ran.outcome = stopping_ ? cancelled(limits_) : lost("cell", talked.error().message, limits_);
     } else {
       ran.outcome = outcome_of(std::move(report_), request_, limits_, err_.end());

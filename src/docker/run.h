@@ -13,6 +13,7 @@ namespace hotcell::docker {
 struct Ran {
   protocol::Outcome outcome;
   bool cell_is_well = false;  // idle again: it may be cleaned and used once more
+  bool cell_ended = false;    // in the middle of the run
   bool never_ran = false;     // nothing of the program has happened: it may be tried in another cell
 };
 

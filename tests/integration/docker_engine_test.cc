@@ -389,6 +389,25 @@ TEST_F(RealEngine, a_container_that_is_removed_behind_our_back_costs_its_run_onl
   EXPECT_EQ(run(program("print(1)")).out.bytes, "1\n");
 }
 
+TEST_F(RealEngine, a_cell_that_dies_when_its_memory_has_run_out_met_its_limit) {
+  Heard sink;
+  bool killed = false;
+  sink.then = [&](const std::string& out) {
+    if (out.find("left") == out.npos || std::exchange(killed, true)) return;
+    for (const auto& one : containers()) must(client->kill(one.id, soon()));
+  };
+  const auto out = run(program("import os, time\n"
+                               "if os.fork() == 0: x = bytearray(2_000_000_000)\n"
+                               "print('left', os.wait()[1], flush=True)\n"
+                               "time.sleep(1000)"),
+                       &sink);
+  EXPECT_TRUE(killed);
+  EXPECT_EQ(out.status, Status::limit_exceeded);
+  EXPECT_EQ(code_of(out), "memory_limit");
+  EXPECT_EQ(out.out.bytes, "left 9\n");
+  EXPECT_EQ(run(program("print(1)")).out.bytes, "1\n");
+}
+
 TEST_F(RealEngine, ready_cells_that_are_removed_behind_our_back_are_replaced_before_they_are_used) {
   options.pool.mode = PoolMode::prefer;
   ASSERT_TRUE(engine().warm(program(""), 2, soon()));
