@@ -5,12 +5,17 @@
 #include <concepts>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace hotcell {
 
 static_assert(std::endian::native == std::endian::little, "records are copied as they lie in memory");
+
+inline std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 
 class ByteWriter {
  public:

@@ -1,5 +1,7 @@
 // Files on the host, read with a cap and written so that a reader sees the old content or the new, never half.
 #pragma once
+#include <fcntl.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +12,9 @@
 #include "base/fd.h"
 
 namespace hotcell {
+
+// For a folder that must be one itself, not a link to one.
+inline constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 // The whole file, refused when it is larger than `cap`.
 Expected<std::string> read_file(const std::filesystem::path& path, std::size_t cap);

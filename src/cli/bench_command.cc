@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/deadline.h"
+#include "cli/bench_figures.h"
 #include "cli/bench_url.h"
 #include "cli/commands.h"
 #include "cli/packages.h"
@@ -43,10 +44,6 @@ struct Sample {
   double micros = 0;
   bool right = false;
 };
-
-double micros_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-}
 
 // A shell command line as a whole process; its standard output.
 struct Ran {
@@ -79,20 +76,6 @@ Ran run_command(const std::string& line) {
   close(ends[0]);
   ran.micros = micros_since(start);
   return ran;
-}
-
-double percentile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<std::size_t>(share * static_cast<double>(values.size())))];
-}
-
-nlohmann::ordered_json figures(const std::vector<double>& micros) {
-  const auto round = [](double value) { return std::round(value * 10) / 10; };
-  return {{"p50_us", round(percentile(micros, .5))},
-          {"p95_us", round(percentile(micros, .95))},
-          {"p99_us", round(percentile(micros, .99))},
-          {"max_us", round(percentile(micros, 1))}};
 }
 
 // Runs a program as the executor does: with the packages that it names, looked up for each run.

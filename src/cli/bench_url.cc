@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "cli/bench_figures.h"
 #include "cli/http_client.h"
 #include "cli/terminal.h"
 #include "protocol/request_json.h"
@@ -22,24 +23,6 @@ using namespace protocol;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatience{120};
-
-double micros_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-}
-
-double percentile(std::vector<double>& sorted, double share) {
-  if (sorted.empty()) return 0;
-  return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(share * static_cast<double>(sorted.size())))];
-}
-
-nlohmann::ordered_json figures(std::vector<double>& micros) {
-  std::ranges::sort(micros);
-  const auto round = [](double value) { return std::round(value * 10) / 10; };
-  return {{"p50_us", round(percentile(micros, .5))},
-          {"p95_us", round(percentile(micros, .95))},
-          {"p99_us", round(percentile(micros, .99))},
-          {"max_us", round(percentile(micros, 1))}};
-}
 
 // What one client saw.
 struct Seen {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "cli/config_command.h"
+#include "cli/environment.h"
 #include "cli/service_backend.h"
 #include "cli/settings_table.h"
 #include "cli/systemd.h"
@@ -35,11 +36,6 @@ constexpr std::string_view kLastTime =
     "EXTEND_TIMEOUT_USEC=120000000\nWATCHDOG_USEC=120000000\nSTATUS=removing what is left";
 constexpr std::chrono::seconds kStatusEvery{5};
 constexpr std::string_view kHealthSocket = "health";  // FileDescriptorName= of a socket for server.health_listen
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 // A descriptor for each connection, two for each run, some for the workers: the usual soft limit is soon used up.
 void raise_descriptor_limit() {

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "cli/environment.h"
 #include "cli/serve.h"
 #include "protocol/json_reader.h"
 
@@ -12,11 +13,6 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{10};
 constexpr const char* kSystemSocket = "/run/hotcell/hotcell.sock";  // of the package's units
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 }  // namespace
 

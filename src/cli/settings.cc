@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/environment.h"
 #include "cli/settings_table.h"
 #include "install/url.h"
 #include "protocol/nearest.h"
@@ -18,11 +19,6 @@ namespace fs = std::filesystem;
 using Value = Setting::Value;
 
 constexpr std::size_t kLargestFile = 1 << 20;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 fs::path settings_file() {
   if (const auto set = environment("HOTCELL_CONFIG"); !set.empty()) return set;

@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr std::int64_t kNoteUseEveryMs = 1000;  // finer than that the order of use does not matter
 constexpr double kSetupSeconds = 30;
 

@@ -14,7 +14,6 @@
 namespace hotcell::deps {
 namespace {
 
-constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 // Old locks may still serve where no index can be reached; after that they are only ballast.
 constexpr std::int64_t kMemoTtls = 30;
 
@@ -186,7 +185,8 @@ Expected<PruneReport> DependencyCache::prune() {
   const auto now = now_ms();
   if (auto done = index_->forget_memos(now - kMemoTtls * options_.ttl.count()); !done)
     return std::unexpected(done.error());
-  if (auto done = index_->forget_failures(now - std::max(options_.failure_memory, options_.not_found_memory).count()); !done)
+  if (auto done = index_->forget_failures(now - std::max(options_.failure_memory, options_.not_found_memory).count());
+      !done)
     return std::unexpected(done.error());
   return report;
 }

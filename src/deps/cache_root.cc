@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "deps/errors.h"
 #include "deps/key.h"
@@ -24,7 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFormatWord = "hotcell-deps ";
 constexpr int kFormat = 1;
-constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr std::uint64_t kSetupLock = 0, kAliveLock = 1;
 
 // All that a cache of any format has had at its top, except the secret and the locks. What is not in here was never
@@ -34,10 +34,6 @@ constexpr std::array<std::string_view, 12> kContent = {
     "index.db.tmp", "index.db.tmp-journal", "index.db.tmp-wal", "index.db.tmp-shm", "shared",       "scoped"};
 constexpr std::array<std::string_view, 6> kKept = {"secret",  "secret.tmp", "locks",
                                                    "staging", "downloads",  "lost+found"};
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 // A folder of the cache with exactly this mode, ours, on the same disk as the root.
 Expected<Fd> own_folder(int parent, const std::string& name, unsigned mode, const std::string& shown) {

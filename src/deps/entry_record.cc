@@ -3,16 +3,14 @@
 #include <charconv>
 #include <vector>
 
+#include "base/bytes.h"
+
 namespace hotcell::deps {
 namespace {
 
 constexpr std::string_view kFirstLine = "hotcell-deps-entry 1";
 constexpr std::string_view kLastWord = "hmac ";
 constexpr std::size_t kLastLineBytes = kLastWord.size() + 2 * sizeof(Digest) + 1;
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 Digest signature(std::string_view text, const Digest& secret) {
   return hmac_sha256(secret, bytes_of("hotcell dependency record\n" + std::string(text)));

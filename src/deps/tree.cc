@@ -17,7 +17,6 @@
 namespace hotcell::deps {
 namespace {
 
-constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr int kOpenFile = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 // The names in a folder, sorted. Through a description of its own: reading moves the position.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "deps/errors.h"
 #include "deps/tree.h"
 
@@ -14,7 +15,6 @@ namespace fs = std::filesystem;
 using deps::ProcessLocks;
 
 constexpr std::uint64_t kLock = 0;
-constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 // Who would count longer than that throws away: so many files are too many.
 constexpr std::uint64_t kMostFiles = 2'000'000;
 

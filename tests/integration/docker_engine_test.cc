@@ -398,7 +398,9 @@ TEST_F(RealEngine, a_cell_that_dies_when_its_memory_has_run_out_met_its_limit) {
   };
   const auto out = run(program("import os, time\n"
                                "if os.fork() == 0: x = bytearray(2_000_000_000)\n"
-                               "print('left', os.wait()[1], flush=True)\n"
+                               "status = os.wait()[1]\n"
+                               "time.sleep(1)\n"  // the daemon hears of it by the way
+                               "print('left', status, flush=True)\n"
                                "time.sleep(1000)"),
                        &sink);
   EXPECT_TRUE(killed);

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "wasi/binary/prove.h"
@@ -23,10 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxInput = 256u << 20;
 constexpr std::size_t kMaxMemory = 512u << 20;
 constexpr std::chrono::minutes kInitTime{5};
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 void say(const std::string& text) { std::fprintf(stderr, "  %s\n", text.c_str()); }
 
