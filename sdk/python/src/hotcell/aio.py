@@ -283,6 +283,11 @@ class AsyncEventStream(AsyncStream[Event]):
 
     _reader: EventReader
 
+    async def __anext__(self) -> Event:
+        event = await super().__anext__()
+        self._reader.given = max(self._reader.given, event.seq)
+        return event
+
     @property
     def execution_id(self) -> Optional[str]:
         """Known from the first event on."""
@@ -290,8 +295,8 @@ class AsyncEventStream(AsyncStream[Event]):
 
     @property
     def seq(self) -> int:
-        """Of the last event."""
-        return self._reader.seq
+        """Of the last event that was taken from the stream: `Client.events(execution_id, after=seq)` goes on there."""
+        return self._reader.given
 
     @property
     def result(self) -> Optional[Result]:

@@ -276,6 +276,11 @@ class EventStream(Stream[Event]):
 
     _reader: EventReader
 
+    def __next__(self) -> Event:
+        event = super().__next__()
+        self._reader.given = max(self._reader.given, event.seq)
+        return event
+
     @property
     def execution_id(self) -> Optional[str]:
         """Known from the first event on."""
@@ -283,8 +288,8 @@ class EventStream(Stream[Event]):
 
     @property
     def seq(self) -> int:
-        """Of the last event."""
-        return self._reader.seq
+        """Of the last event that was taken from the stream: `Client.events(execution_id, after=seq)` goes on there."""
+        return self._reader.given
 
     @property
     def result(self) -> Optional[Result]:
