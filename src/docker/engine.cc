@@ -254,13 +254,9 @@ Expected<CellClass> DockerEngine::State::class_of(const Request& request, std::u
 // then the end of the cell is the program's own doing.
 bool DockerEngine::State::ran_out_of_memory(const Cell& ended, api::Client& client) {
   const auto until = api::Until::seconds(kLastWordsSeconds);
-  for (;;) {
-    const auto container = client.inspect(ended.name(), until);
-    if (!container) return false;
-    if (!container->running) return container->oom_killed;
-    if (until.deadline.passed()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+  if (!client.wait(ended.name(), api::WaitFor::not_running, until)) return false;
+  const auto container = client.inspect(ended.name(), until);
+  return container && container->oom_killed;
 }
 
 // ---- The door ----

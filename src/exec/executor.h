@@ -40,7 +40,7 @@ class Executor {
   Expected<protocol::Result> run(const protocol::Request& request, protocol::OutputSink* sink,
                                  const protocol::StopToken* stop);
   // What is kept of programs that were read; bounded.
-  std::size_t readings_bytes() const { return memo_.bytes(); }
+  std::size_t readings_bytes() const { return memo_.footprint(); }
 
  private:
   struct Plan;

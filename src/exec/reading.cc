@@ -34,7 +34,7 @@ Reading read_program(const protocol::Request& request, const Questions& question
 }
 
 std::size_t size_of(const Reading& reading) {
-  std::size_t bytes = sizeof reading + 256;  // and what the one who keeps it needs
+  std::size_t bytes = sizeof reading;
   if (reading.report)
     for (const auto& finding : reading.report->findings)
       bytes += sizeof finding + finding.message.size() + finding.suggestion.size() + 64;

@@ -61,6 +61,11 @@ class CodeMemo {
     const std::scoped_lock lock(mutex_);
     return bytes_;
   }
+  // With what keeping them takes, about: the entry, its place in the index, and a dozen links.
+  std::size_t footprint() const {
+    const std::scoped_lock lock(mutex_);
+    return bytes_ + entries_.size() * (sizeof(Entry) + sizeof(Digest) + 12 * sizeof(void*));
+  }
 
  private:
   struct Entry {

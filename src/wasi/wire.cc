@@ -266,13 +266,13 @@ Expected<void> Channel::fill(std::size_t want, std::optional<Deadline> deadline,
                              std::vector<Fd>& descriptors) {
   bool late = false;
   while (buffer_.size() - consumed_ < want) {
-    if (deadline) {
+    if (deadline || stop_fd >= 0) {
       pollfd waits[2] = {{socket_.get(), POLLIN, 0}, {stop_fd, POLLIN, 0}};
-      const int ready = poll(waits, stop_fd >= 0 ? 2 : 1, deadline->poll_ms());
+      const int ready = poll(waits, stop_fd >= 0 ? 2 : 1, deadline ? deadline->poll_ms() : -1);
       if (ready < 0 && errno == EINTR) continue;
       if (ready < 0) return fail_errno("poll failed");
       // What has come in time is read even if we look too late; a peer that never stops sending gets no more than that.
-      const bool passed = deadline->passed();
+      const bool passed = deadline && deadline->passed();
       if (passed && (ready == 0 || late)) return fail("deadline", "no answer in time");
       late = passed;
       if (waits[1].revents) return fail("stopped", "told to stop");

@@ -518,6 +518,20 @@ TEST_F(DockerEngineTest, names_that_lead_out_of_the_workspace_do_not_come_back) 
   }
 }
 
+TEST_F(DockerEngineTest, an_agent_that_ends_because_its_container_ran_out_of_memory_met_that_limit) {
+  host.program = [](AgentWire& line, const Given&) {
+    line.output(1, "so far");
+    return false;
+  };
+  host.out_of_memory = true;
+  const auto out = run(python());
+  EXPECT_EQ(out.status, Status::limit_exceeded);
+  EXPECT_EQ(out.failure->code, "memory_limit");
+  EXPECT_EQ(out.out.bytes, "so far");
+  host.out_of_memory = false;
+  EXPECT_EQ(run(python()).failure->code, "worker_lost");
+}
+
 TEST_F(DockerEngineTest, an_agent_that_does_not_answer_is_given_up_soon_after_the_timeout) {
   host.program = [&](AgentWire&, const Given&) {
     over.wait();

@@ -3,6 +3,7 @@
 #pragma once
 #include <sys/resource.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <mutex>
@@ -185,11 +186,14 @@ class FakeHost {
               Reply::json(200, R"({"Id":"sha256:1234567890abcdef1234567890abcdef","RepoTags":["test:1"]})"));
     docker.on("GET /containers/*", [this](const Seen& seen) {
       const std::lock_guard lock(mutex_);
-      return Reply::json(200, inspected(bodies_[name_in(seen.path)]).dump());
+      auto answer = inspected(bodies_[name_in(seen.path)]);
+      answer["State"]["OOMKilled"] = out_of_memory.load();
+      return Reply::json(200, answer.dump());
     });
     docker.on("POST /containers/*", [this](const Seen& seen) {
       const auto name = name_in(seen.path);
       if (seen.path.ends_with("/start")) return start;
+      if (seen.path.ends_with("/wait")) return Reply::json(200, R"({"StatusCode":137})");
       if (seen.path.ends_with("/attach"))
         return Reply::hijacked([this, name](Wire& wire) {
           AgentWire line(wire);
@@ -213,6 +217,7 @@ class FakeHost {
   }
 
   Reply start = Reply::json(204, "");
+  std::atomic<bool> out_of_memory = false;  // what the daemon says of containers that have ended
   // What the agent sees; by default what was asked for.
   std::function<void(Facts&)> alter = [](Facts&) {};
   agent::Warmed warmed = [] {

@@ -63,6 +63,23 @@ def test_a_stream(daemon: Daemon) -> None:
     with_client(daemon, work)
 
 
+def test_a_stream_goes_on_behind_the_event_that_was_taken_last(daemon: Daemon) -> None:
+    async def work(client: hotcell.AsyncClient) -> None:
+        code = "import time\nfor i in range(6):\n  print(i, flush=True)\n  time.sleep(0.1)"
+        async with client.stream(code, detach=True) as stream:
+            await stream.finish()
+        first = ""
+        async with client.events(stream.execution_id or "") as again:  # all of it comes at once
+            async for event in again:
+                if isinstance(event, hotcell.Stdout):
+                    first = event.text
+                    break
+        rest = await client.events(stream.execution_id or "", after=again.seq).finish()
+        assert (first + rest.stdout).split() == list("012345")
+
+    with_client(daemon, work)
+
+
 def test_a_task_that_is_cancelled_cancels_its_program(daemon: Daemon) -> None:
     async def work(client: hotcell.AsyncClient) -> None:
         task = asyncio.ensure_future(client.run("while True: pass", timeout_seconds=60))

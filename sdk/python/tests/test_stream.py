@@ -97,8 +97,6 @@ def test_a_detached_program_goes_on_and_its_stream_too(client: hotcell.Client) -
     first = ""
     with client.stream(code, detach=True) as stream:
         for event in stream:
-            if isinstance(event, events.Accepted):
-                time.sleep(0.7)  # so that several come at once: those that were not taken belong to the rest
             if isinstance(event, hotcell.Stdout):
                 first = event.text
                 break
@@ -109,6 +107,18 @@ def test_a_detached_program_goes_on_and_its_stream_too(client: hotcell.Client) -
     assert (first + result.stdout).split() == list("012345")
     assert result.truncated.stdout  # the beginning went to the first stream
     assert client.events(stream.execution_id).finish().stdout.split() == list("012345")
+
+
+def test_a_stream_goes_on_behind_the_event_that_was_taken_last(client: hotcell.Client) -> None:
+    code = "import time\nfor i in range(6):\n  print(i, flush=True)\n  time.sleep(0.1)"
+    with client.stream(code, detach=True) as stream:
+        stream.finish()
+    assert stream.execution_id is not None
+    with client.events(stream.execution_id) as again:  # all of it comes at once
+        first = next(event for event in again if isinstance(event, hotcell.Stdout))
+        assert again.seq == first.seq
+    rest = client.events(stream.execution_id, after=again.seq).finish()
+    assert (first.text + rest.stdout).split() == list("012345")
 
 
 def test_cancelling_from_within_the_stream(client: hotcell.Client) -> None:

@@ -35,7 +35,7 @@ class Zygote {
 
   int run() {
     for (;;) {
-      auto frame = control_.receive(Deadline::after(std::chrono::nanoseconds::max()), ended_.get());
+      auto frame = control_.receive(std::nullopt, ended_.get());
       reap();
       if (!frame && frame.error().code == "stopped") continue;
       if (!frame) break;

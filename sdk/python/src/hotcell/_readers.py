@@ -84,7 +84,7 @@ class EventReader(Reader[Event]):
     def __init__(self, execution_id: Optional[str] = None, after: int = 0) -> None:
         super().__init__()
         self.execution_id = execution_id
-        self.seq = self.given = after  # of the last event that was read, and of the last that was passed on
+        self.seq = after  # of the last event that was passed on: others may have been read ahead
         self.result: Optional[Result] = None
         self._out, self._err = _Kept(), _Kept()
         if after > 0:  # what came before has gone to somebody else
@@ -96,7 +96,6 @@ class EventReader(Reader[Event]):
         event = event_from(value)
         if event is None:
             return None
-        self.seq = max(self.seq, event.seq)
         if isinstance(event, Accepted):
             self.execution_id = event.id
         elif isinstance(event, Stdout):

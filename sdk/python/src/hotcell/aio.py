@@ -285,7 +285,7 @@ class AsyncEventStream(AsyncStream[Event]):
 
     async def __anext__(self) -> Event:
         event = await super().__anext__()
-        self._reader.given = max(self._reader.given, event.seq)
+        self._reader.seq = event.seq
         return event
 
     @property
@@ -296,7 +296,7 @@ class AsyncEventStream(AsyncStream[Event]):
     @property
     def seq(self) -> int:
         """Of the last event that was taken from the stream: `Client.events(execution_id, after=seq)` goes on there."""
-        return self._reader.given
+        return self._reader.seq
 
     @property
     def result(self) -> Optional[Result]:

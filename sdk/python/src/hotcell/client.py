@@ -278,7 +278,7 @@ class EventStream(Stream[Event]):
 
     def __next__(self) -> Event:
         event = super().__next__()
-        self._reader.given = max(self._reader.given, event.seq)
+        self._reader.seq = event.seq
         return event
 
     @property
@@ -289,7 +289,7 @@ class EventStream(Stream[Event]):
     @property
     def seq(self) -> int:
         """Of the last event that was taken from the stream: `Client.events(execution_id, after=seq)` goes on there."""
-        return self._reader.given
+        return self._reader.seq
 
     @property
     def result(self) -> Optional[Result]:
