@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 100ms;  // at memory and disk
+constexpr auto kLookCloser = 10ms;  // where processes die of memory
 constexpr auto kLookSoonest = 2ms;  // at CPU time, near its limit
 constexpr auto kKillAgain = 10ms;   // a process may be in the middle of being made
 constexpr auto kKillTime = 5s;      // for one that the kernel holds
@@ -206,13 +207,16 @@ void Run::check_limits() {
     strike(Fate::timed_out, order_.grace_ns);
   if (phase_ == Phase::running && now >= next_look_) {
     usage_.sample();
-    next_look_ = now + kLookEvery;
+    const auto oom_kills = usage_.oom_kills();
+    if (oom_kills >= kMostOomKills && !struck_) strike(Fate::starved, 0);
+    next_look_ = now + (oom_kills ? kLookCloser : kLookEvery);
     if (order_.cpu_ns) {
       const auto used = usage_.cpu_ns();
       if (used >= order_.cpu_ns && !struck_) strike(Fate::cpu_exceeded, order_.grace_ns);
       const auto cpus = std::max(1L, sysconf(_SC_NPROCESSORS_ONLN));
       const auto left = (order_.cpu_ns - std::min(used, order_.cpu_ns)) / static_cast<std::uint64_t>(cpus);
-      next_look_ = now + std::clamp<Clock::duration>(std::chrono::nanoseconds(left), kLookSoonest, kLookEvery);
+      next_look_ = std::min(
+          next_look_, now + std::clamp<Clock::duration>(std::chrono::nanoseconds(left), kLookSoonest, kLookEvery));
     }
   }
   const bool kill_now = phase_ == Phase::killing ? !kill_at_ || now >= *kill_at_ : kill_at_ && now >= *kill_at_;

@@ -72,7 +72,7 @@ std::uint64_t Usage::cpu_ns() const {
 
 void Usage::report(Report& into) const {
   into.cpu_ns = cpu_ns();
-  into.oom_kills = cgroup_->oom_kills().value_or(oom_before_) - oom_before_;
+  into.oom_kills = oom_kills();
   into.pids_refused = cgroup_->pids_refused().value_or(refused_before_) - refused_before_;
   into.disk_full = disk_full_;
   // The kernel's peak is of the cell's whole life: it is this run's only if it rose in it.

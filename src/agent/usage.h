@@ -21,7 +21,7 @@ class Usage {
   void sample();
 
   std::uint64_t cpu_ns() const;
-  bool disk_full() const { return disk_full_; }
+  std::uint64_t oom_kills() const { return cgroup_->oom_kills().value_or(oom_before_) - oom_before_; }
   void report(Report& into) const;
 
  private:

@@ -102,6 +102,11 @@ void describe(Outcome& out, Report& report, const Request& request, const Limits
       out.failure = cpu_limit_met(limits, "used: " + seconds_text(milliseconds / 1e3));
       return;
     }
+    case Fate::starved:
+      out.status = Status::limit_exceeded;
+      out.failure = memory_limit_met(limits, "it was ended when " + std::to_string(report.oom_kills) +
+                                                 " of its processes had died of that");
+      return;
     case Fate::stopped:
       out.status = Status::cancelled;
       out.failure = cancelled().failure;

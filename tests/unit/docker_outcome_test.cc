@@ -98,7 +98,11 @@ TEST(DockerOutcome, each_limit_has_a_code_of_its_own_and_a_sentence_with_its_val
   Report busy;
   busy.fate = Fate::cpu_exceeded;
   busy.cpu_ns = 2'010'000'000;
+  Report starved;
+  starved.fate = Fate::starved;
+  starved.oom_kills = 9;
   for (auto& [report, status, code, part] : std::vector<Case>{
+           {starved, Status::limit_exceeded, "memory_limit", "64 MiB (it was ended when 9 of its processes"},
            {oom, Status::limit_exceeded, "memory_limit", "64 MiB"},
            {child_oom, Status::limit_exceeded, "memory_limit", "64 MiB"},
            {raised("MemoryError", ""), Status::limit_exceeded, "memory_limit", "64 MiB"},

@@ -39,7 +39,7 @@
 
 namespace hotcell::agent {
 
-inline constexpr std::uint32_t kWireVersion = 1;
+inline constexpr std::uint32_t kWireVersion = 2;
 
 enum class FrameType : std::uint8_t {
   // host -> agent
@@ -269,10 +269,15 @@ struct WantInput {
   static std::optional<WantInput> decode(std::string_view payload);
 };
 
+// A program whose processes die of memory so often is ended. The daemon writes to its disk each time that the cell runs
+// out: one that goes on like that keeps it busy for longer than it runs itself.
+inline constexpr std::uint64_t kMostOomKills = 8;
+
 enum class Fate : std::uint8_t {
   ended,         // by itself: exit_code or signal
   timed_out,     // timeout_ns passed
   cpu_exceeded,  // cpu_ns was used up
+  starved,       // the kernel killed kMostOomKills of its processes for want of memory
   stopped,       // the host said so
   refused,       // it could not be started; `reason` says why: no interpreter, a file or directory that cannot be
   failed,        // the agent's own fault, or a process that could not be killed; `reason` says which
