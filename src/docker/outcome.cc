@@ -104,8 +104,8 @@ void describe(Outcome& out, Report& report, const Request& request, const Limits
     }
     case Fate::starved:
       out.status = Status::limit_exceeded;
-      out.failure = memory_limit_met(limits, "it was ended when " + std::to_string(report.oom_kills) +
-                                                 " of its processes had died of that");
+      out.failure = memory_limit_met(
+          limits, "it was ended when " + std::to_string(report.oom_kills) + " of its processes had died of that");
       return;
     case Fate::stopped:
       out.status = Status::cancelled;
