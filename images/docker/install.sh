@@ -21,6 +21,8 @@ rm -f /usr/bin/su /usr/sbin/runuser
 find /var/lib/dpkg -mindepth 1 -maxdepth 1 ! -name status -exec rm -rf {} +
 
 ln -s python3 /usr/bin/python
+# It looks in every folder for a module that reports crashes, at each start of Python, and there is none here.
+rm /usr/lib/python3.11/sitecustomize.py /etc/python3.11/sitecustomize.py
 # Compiled modules that are used without a look at their source: quicker, and not undone by the fixed times.
 find /usr/lib/python3 /usr/lib/python3.11 -name __pycache__ -prune -exec rm -rf {} +
 python3 -m compileall -q -f --invalidation-mode unchecked-hash /usr/lib/python3 /usr/lib/python3.11
