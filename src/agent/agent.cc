@@ -20,6 +20,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kWarmTime = 30s;
+// A program waits for these: where they do not do, an interpreter is started as if there were no stem.
+constexpr auto kStemTime = 5s;
+constexpr auto kCopyTime = 500ms;
 constexpr int kLastWordsMs = 500;
 constexpr std::uint64_t kMaxResetNs = 3'600'000'000'000;
 constexpr const char* kWorkspace = "/workspace";
@@ -179,7 +182,8 @@ bool Agent::run_frame(const FrameReader::Frame& frame) {
 }
 
 void Agent::warm(const Warm& wish) {
-  discard_kernel();
+  discard(kernel_);
+  const bool as_before = std::exchange(modules_, wish.modules) == wish.modules;
   warming_since_ = Clock::now();
   warming_ = true;
   warmed_ = {};
@@ -190,6 +194,11 @@ void Agent::warm(const Warm& wish) {
     warmed_.interpreter = find_interpreter(wish.language, env);
     const bool there = !warmed_.interpreter.empty();
     return answer_warm(there, there ? "" : missing_interpreter(wish.language));
+  }
+  if (wish.language == Language::python && stem_ && as_before) copy_stem();
+  if (kernel_) {
+    warmed_.interpreter = kernel_->interpreter();
+    return answer_warm(true, "");
   }
   auto started = Kernel::start({wish.language, main_file_of(wish.language), env,
                                 access(kWorkspace, X_OK) == 0 ? kWorkspace : "/", true, wish.modules});
@@ -205,7 +214,7 @@ void Agent::answer_warm(bool ready, std::string problem) {
   if (kernel_) warmed_.version = kernel_->version();
   warmed_.took_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - warming_since_).count());
   link_.send(FrameType::warmed, warmed_.encode());
-  if (!ready) discard_kernel();
+  if (!ready) discard(kernel_);
 }
 
 void Agent::watch_warm() {
@@ -216,17 +225,46 @@ void Agent::watch_warm() {
 }
 
 // It may be gone, or have to go: in any case nothing will come of it.
-void Agent::discard_kernel() {
-  if (!kernel_) return;
-  discarded_ = kernel_->pid();
-  kill(discarded_, SIGKILL);
-  kernel_.reset();
+void Agent::discard(std::optional<Kernel>& kernel) {
+  if (!kernel) return;
+  discarded_.push_back(kernel->pid());
+  kill(kernel->pid(), SIGKILL);
+  kernel.reset();
 }
 
+// Where an interpreter would have to be started for every program, one is started to be copied. Only while no program
+// runs: until it is ready, it could be looked into.
+void Agent::copy_stem() {
+  const KernelWish wish{Language::python, main_file_of(Language::python), own_env(), kWorkspace, true, modules_, true};
+  if (!may_stem_ || access(kWorkspace, X_OK) != 0) return;
+  if (run_ && !wish.suits(run_->order(), run_->env())) return;
+  if (!stem_) {
+    auto started = Kernel::start(wish);
+    if (!started) return;
+    stem_ = std::move(*started);
+    const auto deadline = Deadline::after(kStemTime);
+    while (!stem_->ready() && stem_->control() >= 0 && !deadline.passed()) {
+      pollfd wait{stem_->control(), POLLIN, 0};
+      poll(&wait, 1, deadline.poll_ms());
+      stem_->listen();
+    }
+    may_stem_ = stem_->ready();  // what cannot be had once is not tried again
+    stem_->in.reset(), stem_->out.reset(), stem_->err.reset();
+  }
+  auto copy = may_stem_ ? stem_->copy(Deadline::after(kCopyTime)) : fail("internal", "there is no stem");
+  if (copy)
+    kernel_ = std::move(*copy);
+  else
+    discard(stem_);
+}
+
+bool Agent::only_stem_left() const { return stem_ && count_processes() == 1; }
+
 void Agent::go() {
-  if (kernel_ && !kernel_->suits(run_->order(), run_->env())) discard_kernel();
+  if (kernel_ && !kernel_->wish().suits(run_->order(), run_->env())) discard(kernel_);
   // An order does not wait for a `warmed` that nobody needs any more.
   if (warming_) answer_warm(kernel_ && kernel_->ready(), kernel_ ? "it was needed before it was ready" : "not needed");
+  if (!kernel_) copy_stem();
   run_->go(std::exchange(kernel_, std::nullopt), link_);
 }
 
@@ -236,8 +274,9 @@ void Agent::reap_all() {
   }
   bool none_left = false;
   while (const auto process = reap(none_left)) {
-    if (process->pid == discarded_) {
-      discarded_ = -1;
+    if (std::erase(discarded_, process->pid)) continue;
+    if (stem_ && process->pid == stem_->pid()) {
+      stem_.reset();
     } else if (kernel_ && process->pid == kernel_->pid()) {
       if (warming_) answer_warm(false, warmed_.interpreter + " ended before it was ready: " + last_words(*kernel_));
       kernel_.reset();
@@ -245,19 +284,27 @@ void Agent::reap_all() {
       run_->ended(*process);
     }
   }
-  if (none_left && run_) run_->none_left();
+  if (run_ && (none_left || (run_->phase() == Run::Phase::killing && only_stem_left()))) run_->none_left();
 }
 
 void Agent::reset(const Reset& wish) {
   if (warming_) answer_warm(false, "the cell was reset");
-  discard_kernel();
-  discarded_ = -1;
-  auto cleaned =
-      wiper_.wipe(Deadline::after(std::chrono::nanoseconds(std::min<std::uint64_t>(wish.time_ns, kMaxResetNs))));
-  if (cleaned.clean && what_stays(gather_facts(cgroup_, guarded_, probes_)) != first_facts_) {
-    cleaned.clean = false;
-    cleaned.problem = "the cell is not as it was at first";
+  discard(kernel_);
+  if (!only_stem_left()) discard(stem_);
+  auto cleaned = wiper_.wipe(
+      Deadline::after(std::chrono::nanoseconds(std::min<std::uint64_t>(wish.time_ns, kMaxResetNs))), stem_ ? 1 : 0);
+  if (!stem_) discarded_.clear();
+  if (cleaned.clean) {
+    auto facts = gather_facts(cgroup_, guarded_, probes_);
+    if (stem_)
+      std::erase_if(facts.descriptors,
+                    [&](const auto& one) { return one.starts_with(std::to_string(stem_->control()) + " "); });
+    if (what_stays(std::move(facts)) != first_facts_) {
+      cleaned.clean = false;
+      cleaned.problem = "the cell is not as it was at first";
+    }
   }
+  may_stem_ = true;
   link_.send(FrameType::cleaned, cleaned.encode());
 }
 

@@ -39,7 +39,10 @@ class Agent {
   void go();
   void reset(const Reset& wish);
   void reap_all();
-  void discard_kernel();
+  void discard(std::optional<Kernel>& kernel);
+  void copy_stem();
+  // Nobody is left but the stem.
+  bool only_stem_left() const;
 
   Link link_;
   Fd children_;
@@ -49,7 +52,10 @@ class Agent {
   std::string first_facts_;
   Wiper wiper_;
   std::optional<Kernel> kernel_;  // waits, or is getting there
-  pid_t discarded_ = -1;          // one that was not wanted: its death is nobody's
+  std::optional<Kernel> stem_;    // what kernels are copied from, in a cell that is used again
+  std::vector<std::string> modules_;  // that the host wants imported ahead
+  bool may_stem_ = false;
+  std::vector<pid_t> discarded_;  // kernels that were not wanted: their death is nobody's
   bool warming_ = false;          // `warmed_` is still to be sent
   Warmed warmed_;
   Clock::time_point warming_since_;

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 
@@ -44,7 +45,7 @@ constexpr sock_filter if_at_least(unsigned value, unsigned char yes, unsigned ch
 }
 
 // Jumps count from the next line on.
-const sock_filter kFilter[] = {
+constexpr std::array kFilter = std::to_array<sock_filter>({
     // Another architecture's numbers would have to be filtered once more; they are not offered at all.
     /* 0 */ load(offsetof(seccomp_data, arch)),
     /* 1 */ if_equal(kArchitecture, 1, 0),
@@ -57,30 +58,33 @@ const sock_filter kFilter[] = {
     /* 8 */ if_equal(SYS_sched_setscheduler, 5, 0),
     /* 9 */ if_equal(SYS_sched_setattr, 4, 0),
     /* 10 */ if_equal(SYS_sched_setaffinity, 3, 0),
-    /* 11 */ if_equal(SYS_setpriority, 5, 0),
-    /* 12 */ if_equal(SYS_ioprio_set, 6, 0),
+    /* 11 */ if_equal(SYS_setpriority, 4, 0),
+    /* 12 */ if_equal(SYS_ioprio_set, 5, 0),
     /* 13 */ answer(SECCOMP_RET_ALLOW),
     // (pid, ...)
     /* 14 */ load_argument(0),
-    /* 15 */ if_equal(kAgent, 7, 0),
-    /* 16 */ answer(SECCOMP_RET_ALLOW),
+    /* 15 */ if_equal(kAgent, 7, 6),
     // setpriority(which, who, ...)
-    /* 17 */ load_argument(0),
-    /* 18 */ if_equal(kOfUser, 4, 2),
+    /* 16 */ load_argument(0),
+    /* 17 */ if_equal(kOfUser, 5, 2),
     // ioprio_set(which, who, ...)
-    /* 19 */ load_argument(0),
-    /* 20 */ if_equal(kIoOfUser, 2, 0),
+    /* 18 */ load_argument(0),
+    /* 19 */ if_equal(kIoOfUser, 3, 0),
     // who: a process or a process group
-    /* 21 */ load_argument(1),
-    /* 22 */ if_equal(kAgent, 0, 1),
+    /* 20 */ load_argument(1),
+    /* 21 */ if_equal(kAgent, 1, 0),
+    /* 22 */ if_equal(kAgent, 0, 1),  // or the other one
     /* 23 */ answer(kRefuse),
     /* 24 */ answer(SECCOMP_RET_ALLOW),
-};
+});
+constexpr std::size_t kAnother = 22;
 
 }  // namespace
 
-bool install_guard() {
-  const sock_fprog program{sizeof kFilter / sizeof *kFilter, const_cast<sock_filter*>(kFilter)};
+bool install_guard(pid_t another) {
+  auto filter = kFilter;
+  filter[kAnother] = if_equal(static_cast<unsigned>(another), 0, 1);
+  const sock_fprog program{filter.size(), filter.data()};
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 

@@ -5,11 +5,13 @@
 // runs. No capability guards these among processes of one uid, and being undumpable does not either. The container's
 // own seccomp profile may say the same; the agent does not rely on it.
 #pragma once
+#include <sys/types.h>
 
 namespace hotcell::agent {
 
-// Puts the filter on the calling process and all that it will start. Async-signal-safe; needs NoNewPrivs.
-bool install_guard();
+// Puts the filter on the calling process and all that it will start. Async-signal-safe; needs NoNewPrivs. It keeps them
+// off `another` process, too.
+bool install_guard(pid_t another = 1);
 // Whether it can be put on: tried in a child.
 bool guard_works();
 

@@ -1,11 +1,13 @@
 #include "agent/kernel.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "agent/archive.h"
 #include "agent/spawn.h"
@@ -68,8 +70,8 @@ std::vector<std::string> with_archive(std::vector<std::string> env) {
 // Compiled for one version, which spares it a tenth of its start; any other compiles the text. Made once: a tenant's
 // cell starts many.
 const std::string& python_archive() {
-  static const std::string archive = zip_of({{"sitecustomize.pyc", embedded::kernels_python_pyc()},
-                                             {"sitecustomize.py", embedded::kernels_python_py()}});
+  static const std::string archive = zip_of(
+      {{"sitecustomize.pyc", embedded::kernels_python_pyc()}, {"sitecustomize.py", embedded::kernels_python_py()}});
   return archive;
 }
 
@@ -87,21 +89,29 @@ std::string missing_interpreter(Language language) {
   return std::string(kNoInterpreter) + std::string(names_of(language).front()) + " in its PATH";
 }
 
-Expected<void> Kernel::launch(const std::string& path, std::vector<std::string> argv,
-                              const std::vector<std::string>& env, const std::string& cwd, Fd control, Fd archive) {
+Expected<std::array<Fd, 3>> Kernel::make_streams() {
   auto [in_read, in_write] = make_pipe();
   auto [out_read, out_write] = make_pipe();
   auto [err_read, err_write] = make_pipe();
   if (!err_write) return fail_errno("cannot make a pipe");
-  Launch child{path, std::move(argv), env, cwd, {{in_read.get(), 0}, {out_write.get(), 1}, {err_write.get(), 2}}};
+  in = std::move(in_write);
+  out = std::move(out_read);
+  err = std::move(err_read);
+  return std::array{std::move(in_read), std::move(out_write), std::move(err_write)};
+}
+
+Expected<void> Kernel::launch(const std::string& path, std::vector<std::string> argv,
+                              const std::vector<std::string>& env, const std::string& cwd, Fd control, Fd archive) {
+  const auto theirs = make_streams();
+  if (!theirs) return std::unexpected(theirs.error());
+  Launch child{path, std::move(argv), env, cwd, {}, wish_.stem};
+  for (int number = 0; number < 3; ++number)
+    child.descriptors.emplace_back((*theirs)[static_cast<std::size_t>(number)].get(), number);
   if (control) child.descriptors.emplace_back(control.get(), kControl);
   if (archive) child.descriptors.emplace_back(archive.get(), kArchive);
   pid_ = spawn(child);
   if (pid_ < 0) return fail_errno("cannot start a process");
   interpreter_ = path;
-  in = std::move(in_write);
-  out = std::move(out_read);
-  err = std::move(err_read);
   return {};
 }
 
@@ -128,7 +138,7 @@ Expected<Kernel> Kernel::start(const KernelWish& wish) {
                           std::move(theirs), Fd());
   }
   if (!launched) return std::unexpected(launched.error());
-  std::vector<std::string_view> message{wish.usual_modules ? "1" : "0"};
+  std::vector<std::string_view> message{wish.stem ? "2" : wish.usual_modules ? "1" : "0"};
   message.insert(message.end(), wish.modules.begin(), wish.modules.end());
   out.say(message);
   return out;
@@ -152,9 +162,52 @@ void Kernel::say(const std::vector<std::string_view>& strings) {
   talk();
 }
 
-bool Kernel::suits(const Order& order, const std::vector<std::string>& env) const {
-  if (order.language != wish_.language) return false;
-  if (order.language == Language::python && order.program != wish_.program) return false;  // it is in its argv
+Expected<Kernel> Kernel::copy(Deadline deadline) {
+  Kernel out;
+  out.wish_ = wish_;
+  out.wish_.stem = false;
+  out.interpreter_ = interpreter_;
+  out.version_ = version_;
+  out.ready_ = true;
+  auto streams = out.make_streams();
+  if (!streams) return std::unexpected(streams.error());
+  auto [ours, theirs] = make_socket_pair();
+  if (!ours) return fail_errno("cannot make a socket pair");
+  fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+  out.control_ = std::move(ours);
+
+  int given[4] = {(*streams)[0].get(), (*streams)[1].get(), (*streams)[2].get(), theirs.get()};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof given)] = {};
+  char wish = 'c';
+  iovec text{&wish, 1};
+  msghdr message{};
+  message.msg_iov = &text, message.msg_iovlen = 1;
+  message.msg_control = space, message.msg_controllen = sizeof space;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN(sizeof given);
+  std::memcpy(CMSG_DATA(header), given, sizeof given);
+  kill(pid_, SIGCONT);  // the last program may have stopped all that it could
+  if (sendmsg(control_.get(), &message, MSG_NOSIGNAL) != 1) return fail_errno("cannot ask for a copy");
+
+  std::string answer;
+  while (answer.size() < sizeof(std::uint32_t)) {
+    pollfd wait{control_.get(), POLLIN, 0};
+    const int ready = poll(&wait, 1, deadline.poll_ms());
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return fail("internal", "no copy in time");
+    char bytes[sizeof(std::uint32_t)];
+    const ssize_t got = recv(control_.get(), bytes, sizeof bytes - answer.size(), 0);
+    if (got <= 0) return fail("internal", "there is nothing to copy any more");
+    answer.append(bytes, static_cast<std::size_t>(got));
+  }
+  out.pid_ = static_cast<pid_t>(ByteReader(answer).get<std::uint32_t>());
+  if (out.pid_ <= 1) return fail("internal", "no copy could be made");
+  return out;
+}
+
+bool KernelWish::suits(const Order& order, const std::vector<std::string>& program_env) const {
+  if (order.language != language) return false;
+  if (order.language == Language::python && order.program != program) return false;  // it is in its argv
   // Every entry of one that matters must be in the other.
   const auto covers = [&](const auto& larger, const auto& smaller) {
     return std::ranges::all_of(smaller, [&](const std::string& entry) {
@@ -162,7 +215,7 @@ bool Kernel::suits(const Order& order, const std::vector<std::string>& env) cons
              std::ranges::find(larger, entry) != larger.end();
     });
   };
-  return covers(env, wish_.env) && covers(wish_.env, env);
+  return covers(program_env, env) && covers(env, program_env);
 }
 
 void Kernel::give(const Order& order, const std::vector<std::string>& env, const std::string& cwd) {

@@ -7,11 +7,13 @@
 #pragma once
 #include <sys/types.h>
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/wire/wire.h"
+#include "base/deadline.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -23,12 +25,17 @@ std::string find_interpreter(Language language, const std::vector<std::string>& 
 std::string missing_interpreter(Language language);
 
 struct KernelWish {
+  // Whether it can become this program: its language, for Python its main file, and nothing in the environment that
+  // only counts while an interpreter starts.
+  bool suits(const Order& order, const std::vector<std::string>& program_env) const;
+
   Language language = Language::python;
   std::string program;           // main file
   std::vector<std::string> env;  // that it starts with
   std::string cwd = "/";
   bool usual_modules = true;  // import what programs usually import
   std::vector<std::string> modules;
+  bool stem = false;  // it is to be copied, and never becomes a program itself. Python only
 };
 
 class Kernel {
@@ -45,9 +52,9 @@ class Kernel {
   bool ready() const { return ready_; }  // has imported what it should, and waits
   const std::string& version() const { return version_; }
 
-  // Whether it can become this program: its language, for Python its main file, and nothing in the environment that
-  // only counts while an interpreter starts.
-  bool suits(const Order& order, const std::vector<std::string>& env) const;
+  // Of a stem that is ready: another kernel that is ready too, in no time. It is the agent's own child like any other.
+  // Where there is none in time the stem is of no use any more: programs may stop or kill it.
+  Expected<Kernel> copy(Deadline deadline);
   // The program that it is to become.
   void give(const Order& order, const std::vector<std::string>& env, const std::string& cwd);
 
@@ -64,6 +71,8 @@ class Kernel {
   Fd in, out, err;
 
  private:
+  // Gives it its streams: the child's ends.
+  Expected<std::array<Fd, 3>> make_streams();
   Expected<void> launch(const std::string& path, std::vector<std::string> argv, const std::vector<std::string>& env,
                         const std::string& cwd, Fd control, Fd archive);
   void say(const std::vector<std::string_view>& strings);

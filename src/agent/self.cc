@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "agent/guard.h"
 
@@ -36,7 +37,7 @@ Fd harden_self() {
   return Fd(signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
-void become_ordinary() {
+void become_ordinary(bool shielded) {
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -49,7 +50,7 @@ void become_ordinary() {
     (void)!write(file, "1000", 4);
     close(file);
   }
-  install_guard();
+  install_guard(shielded ? getpid() : 1);
 }
 
 }  // namespace hotcell::agent

@@ -13,7 +13,7 @@ namespace hotcell::agent {
 Fd harden_self();
 
 // What each child undoes of it, between fork and exec: it is to be an ordinary process, and the first one to be killed
-// when memory runs out. Async-signal-safe.
-void become_ordinary();
+// when memory runs out. Shielded: what it starts itself can do no more to it than to the agent. Async-signal-safe.
+void become_ordinary(bool shielded);
 
 }  // namespace hotcell::agent

@@ -54,7 +54,7 @@ struct Prepared {
     if ((moved[i] = fcntl(descriptors[i].first, F_DUPFD_CLOEXEC, kOutOfTheWay)) < 0) _exit(126);
   for (std::size_t i = 0; i < descriptors.size() && i < 16; ++i)
     if (dup2(moved[i], descriptors[i].second) < 0) _exit(126);
-  become_ordinary();
+  become_ordinary(child.launch.shielded);
   if (chdir(child.launch.cwd.c_str()) < 0) _exit(126);
   execve(child.path.c_str(), child.argv.data(), child.env.data());
   // A script without a first line that says what it is for: a shell's, as ever.

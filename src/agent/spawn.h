@@ -15,6 +15,7 @@ struct Launch {
   std::vector<std::string> argv, env;  // env as NAME=VALUE, complete
   std::string cwd;
   std::vector<std::pair<int, int>> descriptors;  // ours, and the number that it gets; 0, 1 and 2 must be among them
+  bool shielded = false;                         // its children can touch its limits as little as the agent's
 };
 
 // Where commands are looked for when nothing says otherwise.

@@ -195,12 +195,12 @@ std::string Wiper::wipe_mounts(std::uint64_t& removed, Deadline deadline) {
   });
 }
 
-Cleaned Wiper::wipe(Deadline deadline) {
+Cleaned Wiper::wipe(Deadline deadline, unsigned staying) {
   const auto start = Deadline::Clock::now();
   Cleaned out;
-  if (!kill_until_none(deadline, out.killed))
+  if (staying == 0 && !kill_until_none(deadline, out.killed))
     out.problem = "a process could not be killed";
-  else if (count_processes() != 0)
+  else if (count_processes() != staying)
     out.problem = "a process is left";
   else if (out.problem = wipe_mounts(out.removed, deadline); out.problem.empty())
     if (out.problem = remove_ipc(out.removed); out.problem.empty()) out.problem = check_keys();

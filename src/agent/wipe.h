@@ -18,7 +18,8 @@ class Wiper {
  public:
   // Before the first program: the folders at the top of writable mounts get their permissions of now back.
   void remember();
-  Cleaned wipe(Deadline deadline);
+  // So many processes there are, and may stay; none: whatever is there is killed.
+  Cleaned wipe(Deadline deadline, unsigned staying = 0);
 
  private:
   std::string wipe_mounts(std::uint64_t& removed, Deadline deadline);

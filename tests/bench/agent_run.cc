@@ -1,8 +1,9 @@
 // Runs a program in a cell without Docker, with the flags of `hotcell run`: so that the parity harness can compare the
 // agent's kernels with bare interpreters.
 //
-//   agent_run run [--env NAME=VALUE]… [--stdin FILE] [--cold | --bare] PROGRAM [-- ARG…]
-//                             --cold: no interpreter waits; --bare: python3, node or bash itself, without our kernels
+//   agent_run run [--env NAME=VALUE]… [--stdin FILE] [--cold | --bare | --again] PROGRAM [-- ARG…]
+//                             --cold: no interpreter waits; --bare: python3, node or bash itself, without our kernels;
+//                             --again: in a cell that has been used before
 //   agent_run bench [RUNS]    times and memory of warm kernels, against bare interpreters in the same loop
 #include <fcntl.h>
 #include <spawn.h>
@@ -46,7 +47,7 @@ int run(const std::vector<std::string>& words) {
   CellOptions options;
   std::string program, input;
   std::vector<std::string> args;
-  bool cold = false, bare = false;
+  bool cold = false, bare = false, again = false;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--env") {
       // Part of the cell's own environment: the interpreter that waits has to start with it.
@@ -58,6 +59,8 @@ int run(const std::vector<std::string>& words) {
       input = content_of(words[++i]);
     } else if (words[i] == "--cold") {
       cold = true;
+    } else if (words[i] == "--again") {
+      again = true;
     } else if (words[i] == "--bare") {
       bare = true;
     } else if (words[i] == "--") {
@@ -81,6 +84,14 @@ int run(const std::vector<std::string>& words) {
     order.args.insert(order.args.begin(), {interpreter, order.program});
     order.program.clear();
     order.language = Language::none;
+  } else if (again) {
+    for (int turn = 0; turn < 2; ++turn) {
+      auto before = order;
+      before.args.clear();
+      cell.run(before, "");
+      cell.send(FrameType::reset, Reset{10'000'000'000});
+      if (!cell.expect<Cleaned>(FrameType::cleaned).clean) throw std::runtime_error("the cell could not be cleaned");
+    }
   } else if (!cold) {
     cell.warm(order.language);
   }

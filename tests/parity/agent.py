@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs programs in a cell twice, by the agent's waiting interpreter and by the bare one, and compares what they show.
+"""Runs programs in a cell by the agent's waiting interpreter and by the bare one, and compares what they show.
 
     agent.py --agent-run build/release/bin/agent_run [--every N] [--only GLOB]
 
-Both runs have the same uid, root, folders and environment: the second is `python3 /workspace/main.py` itself, started
-by the agent as any command. Python's programs are those of the WASI parity set, of which --every N takes each Nth;
+All runs have the same uid, root, folders and environment: the bare one is `python3 /workspace/main.py` itself, started
+by the agent as any command. Python's programs run once more, in a cell that has been used: copies of one interpreter. Python's programs are those of the WASI parity set, of which --every N takes each Nth;
 Node's and Bash's are in agent/. Where a difference is meant, DIFFERENT says which.
 """
 import argparse
@@ -55,13 +55,16 @@ def run(command, kind, program, stdin, args):
 def compare(command, program):
     stdin, args = program.with_suffix(".stdin"), program.with_suffix(".args")
     given = (stdin if stdin.exists() else None, args.read_text().splitlines() if args.exists() else [])
-    bare, ours = run(command, ["--bare"], program, *given), run(command, [], program, *given)
+    bare = run(command, ["--bare"], program, *given)
     problems = []
-    for stream, wanted in bare.items():
-        if wanted != ours[stream]:
-            lines = [text.decode("utf-8", "backslashreplace").splitlines() for text in (wanted, ours[stream])]
-            problems += [f"    {line[:200]}" for line in
-                         list(difflib.unified_diff(*lines, f"{stream} bare", f"{stream} ours", n=1, lineterm=""))[:14]]
+    for kind in [[], ["--again"]] if program.suffix == ".py" else [[]]:
+        ours = run(command, kind, program, *given)
+        for stream, wanted in bare.items():
+            if wanted != ours[stream]:
+                lines = [text.decode("utf-8", "backslashreplace").splitlines() for text in (wanted, ours[stream])]
+                name = " ".join([stream, "ours", *kind])
+                problems += [f"    {line[:200]}" for line in
+                             list(difflib.unified_diff(*lines, f"{stream} bare", name, n=1, lineterm=""))[:14]]
     return problems
 
 

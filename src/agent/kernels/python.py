@@ -6,6 +6,9 @@
 # in sys.modules, and sys.excepthook is ours (it tells the agent about the exception, then does as the usual one).
 #
 # Descriptor 3 is the agent: it sends messages of u32 length and strings that each end in a NUL.
+#
+# Where the agent wishes a stem, it does not become a program itself: it makes copies that do, for a fraction of a start.
+# It lives beside programs, which have its uid. So it lets nobody look into it, and learns nothing from anybody.
 import atexit
 import fcntl
 import gc
@@ -22,14 +25,14 @@ USUAL = '''
 '''.split()
 
 
-def move_agent():
+def move_agent(given):
     """Out of the way of the low numbers, and closed in every program that ours starts."""
     for lowest in 900, 200, 50, 5:
         try:
-            moved = fcntl.fcntl(3, fcntl.F_DUPFD_CLOEXEC, lowest)
+            moved = fcntl.fcntl(given, fcntl.F_DUPFD_CLOEXEC, lowest)
         except OSError:
             continue    # above the limit on descriptors
-        os.close(3)
+        os.close(given)
         return moved
 
 
@@ -149,6 +152,59 @@ def place_packages():
         site.addsitedir(folder, {*sys.path})    # it is there already: this reads its .pth files
 
 
+def become_stem():
+    try:
+        import _socket
+        let_look_into_us(False)
+    except BaseException as error:
+        os.write(2, f'it cannot be copied: {error}\n'.encode())
+        os._exit(126)
+
+
+def make_copies(agent):
+    """Each byte from the agent asks for a copy, and brings the descriptors that it gets: its streams, and an agent of
+    its own. The answer is its pid. Returns in the copies only: those are the agent's children, not ours."""
+    import _socket
+    channel = _socket.socket(fileno=agent)
+    while True:
+        try:
+            wish, extra, _, _ = channel.recvmsg(1, _socket.CMSG_SPACE(16))
+        except BaseException:    # a program's signal
+            wish = b''
+        if not wish:
+            os._exit(0)    # it has no use for us
+        given = memoryview(extra[0][2]).cast('i').tolist()
+        reader, writer = os.pipe()
+        between = os.fork()
+        if between == 0:
+            if os.fork():
+                os._exit(0)
+            os.setsid()
+            for place in range(3):
+                os.dup2(given[place], place)
+                os.close(given[place])
+            channel.close()
+            os.close(reader)
+            let_look_into_us(True)
+            while os.getppid() != 1:
+                os.sched_yield()
+            os.write(writer, os.getpid().to_bytes(4, 'little'))
+            os.close(writer)
+            return move_agent(given[3])
+        for descriptor in writer, *given:
+            os.close(descriptor)
+        os.waitpid(between, 0)
+        channel.send(os.read(reader, 4) or bytes(4))
+        os.close(reader)
+
+
+def let_look_into_us(yes):
+    """Who is not "dumpable" cannot be traced, read or have its descriptors opened by others of its uid."""
+    import ctypes
+    if ctypes.CDLL(None).prctl(4, int(yes), 0, 0, 0) != 0:
+        os._exit(126)
+
+
 def make_main_anew():
     """A frozen dictionary is not collected, and the program's own names are to be, at its end: destructors run then."""
     old, new = sys.modules['__main__'], type(sys)('__main__')
@@ -236,14 +292,17 @@ def tell_of_exceptions(agent, program):
 
 
 def wait_for_program():
-    agent = move_agent()
+    agent = move_agent(3)
     leave_no_trace()
     own = run_the_image_s_own()
     no_user_s_own()
     started = set(sys.modules) | {'sitecustomize'}
     wishes = receive(agent)
-    if wishes.pop(0) == b'1':
+    kind = wishes.pop(0)
+    if kind != b'0':
         import_all(USUAL)
+    if kind == b'2':
+        become_stem()
     import_all(os.fsdecode(name) for name in wishes)
     early = {name for name in sys.modules if '.' not in name} - started
     keep_library_alive()
@@ -252,6 +311,8 @@ def wait_for_program():
     gc.freeze()
     make_main_anew()
     os.write(agent, b'w' + sys.version.split()[0].encode() + b'\0')
+    if kind == b'2':
+        agent = make_copies(agent)
 
     order = receive(agent)
     program, count = os.fsdecode(order[0]), int(order[2])
