@@ -4,8 +4,9 @@
     agent.py --agent-run build/release/bin/agent_run [--every N] [--only GLOB]
 
 All runs have the same uid, root, folders and environment: the bare one is `python3 /workspace/main.py` itself, started
-by the agent as any command. Python's programs run once more, in a cell that has been used: copies of one interpreter. Python's programs are those of the WASI parity set, of which --every N takes each Nth;
-Node's and Bash's are in agent/. Where a difference is meant, DIFFERENT says which.
+by the agent as any command. Python's programs run once more, in a cell that has been used: copies of one interpreter.
+They are those of the WASI parity set, of which --every N takes each Nth. Those of agent/ are for Node, for Bash, and for
+how Python ends. Where a difference is meant, DIFFERENT says which.
 """
 import argparse
 import concurrent.futures
@@ -45,10 +46,9 @@ def run(command, kind, program, stdin, args):
     shown = {"stdout": done.stdout, "stderr": done.stderr, "status": b"%d" % done.returncode}
     for stream in ("stdout", "stderr"):
         shown[stream] = re.sub(UID, b"UID", shown[stream])
-    if program.suffix == ".js":
-        for stream in ("stdout", "stderr"):
-            for pattern, same in SAME:
-                shown[stream] = re.sub(pattern, same, shown[stream])
+    for stream in ("stdout", "stderr"):
+        for pattern, same in SAME if program.suffix == ".js" else SAME[-1:]:
+            shown[stream] = re.sub(pattern, same, shown[stream])
     return shown
 
 
@@ -84,7 +84,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="parity-set-") as folder:
         folder = pathlib.Path(folder)
         names = generate.write(folder, "*")[::options.every]
-        programs = [folder / f"{name}.py" for name in names] + sorted(HERE.glob("agent/*.js")) + sorted(HERE.glob("agent/*.sh"))
+        programs = [folder / f"{name}.py" for name in names]
+        programs += sorted(path for path in HERE.glob("agent/*") if path.suffix in (".js", ".py", ".sh"))
         programs = [program for program in programs if fnmatch.fnmatch(program.name, options.only)]
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             results = list(zip(programs, pool.map(lambda program: compare(command, program), programs)))

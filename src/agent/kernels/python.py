@@ -152,10 +152,39 @@ def place_packages():
         site.addsitedir(folder, {*sys.path})    # it is there already: this reads its .pth files
 
 
+def end_early():
+    """CPython goes through all its strings and types when nobody can see it any more, which in a copy takes each page
+    apart from the original: half of what a small program costs. So a copy whose program came to its end ends where the
+    last module is taken apart: all destructors have run then. It ends as processes of C do, with what is registered
+    there. That it came to its end, and its exit code is 0, shows in __main__: the interpreter has taken these two names
+    away, and no others."""
+    import ctypes, gc
+    leave = ctypes.PyDLL(None).exit
+
+    class End:
+        def __del__(self, system=vars(sys), collect=gc.collect):
+            try:
+                collect()
+                for name in 'stdout', 'stderr', '__stdout__', '__stderr__':
+                    if system.get(name) is not None:
+                        system[name].flush()
+            except BaseException:
+                return    # that has an exit code of its own
+            leave(0)
+
+    def place(modules=sys.modules):
+        main = vars(modules['__main__'])
+        left = {'__name__', '__doc__', '__package__', '__loader__', '__spec__', '__builtins__'}
+        if left <= main.keys() and not {'__file__', '__cached__'} & main.keys() and not hasattr(sys, 'last_value'):
+            sys._end = End()
+    atexit.register(place)
+
+
 def become_stem():
     try:
         import _socket
         let_look_into_us(False)
+        end_early()
     except BaseException as error:
         os.write(2, f'it cannot be copied: {error}\n'.encode())
         os._exit(126)

@@ -1,0 +1,3 @@
+import sys
+print("last words")
+sys.stdout.close()

@@ -1,0 +1,3 @@
+import atexit, sys
+atexit.register(print, "at exit")
+sys.exit(3)

@@ -1,0 +1,3 @@
+import os
+print("this cannot be written")
+os.close(1)
