@@ -23,6 +23,8 @@ constexpr auto kWarmTime = 30s;
 // A program waits for these: where they do not do, an interpreter is started as if there were no stem.
 constexpr auto kStemTime = 5s;
 constexpr auto kCopyTime = 500ms;
+// What a program may use is not to be taken up by a stem.
+constexpr std::uint64_t kStemMemory = 64u << 20, kStemPids = 32;
 constexpr int kLastWordsMs = 500;
 constexpr std::uint64_t kMaxResetNs = 3'600'000'000'000;
 constexpr const char* kWorkspace = "/workspace";
@@ -133,7 +135,7 @@ bool Agent::hello(const FrameReader::Frame& frame) {
                  std::to_string(hello->version));
   greeted_ = true;
   probes_ = hello->probes;
-  const auto facts = gather_facts(cgroup_, guarded_, probes_);
+  const auto facts = look();
   first_facts_ = what_stays(facts);
   wiper_.remember();
   link_.send(FrameType::ready, facts.encode());
@@ -142,7 +144,7 @@ bool Agent::hello(const FrameReader::Frame& frame) {
 
 bool Agent::idle_frame(const FrameReader::Frame& frame) {
   if (frame.type == FrameType::prove) {
-    link_.send(FrameType::ready, gather_facts(cgroup_, guarded_, probes_).encode());
+    link_.send(FrameType::ready, look().encode());
     return true;
   }
   if (const auto wish = frame.type == FrameType::warm ? Warm::decode(frame.payload) : std::nullopt) {
@@ -236,7 +238,7 @@ void Agent::discard(std::optional<Kernel>& kernel) {
 // runs: until it is ready, it could be looked into.
 void Agent::copy_stem() {
   const KernelWish wish{Language::python, main_file_of(Language::python), own_env(), kWorkspace, true, modules_, true};
-  if (!may_stem_ || access(kWorkspace, X_OK) != 0) return;
+  if (!may_stem_ || !roomy_ || access(kWorkspace, X_OK) != 0) return;
   if (run_ && !wish.suits(run_->order(), run_->env())) return;
   if (!stem_) {
     auto started = Kernel::start(wish);
@@ -258,12 +260,19 @@ void Agent::copy_stem() {
     discard(stem_);
 }
 
+Facts Agent::look() {
+  auto facts = gather_facts(cgroup_, guarded_, probes_);
+  roomy_ = facts.memory_limit >= kStemMemory && facts.pids_limit >= kStemPids;
+  return facts;
+}
+
 bool Agent::only_stem_left() const { return stem_ && count_processes() == 1; }
 
 void Agent::go() {
   if (kernel_ && !kernel_->wish().suits(run_->order(), run_->env())) discard(kernel_);
   // An order does not wait for a `warmed` that nobody needs any more.
   if (warming_) answer_warm(kernel_ && kernel_->ready(), kernel_ ? "it was needed before it was ready" : "not needed");
+  if (!roomy_) discard(stem_);
   if (!kernel_) copy_stem();
   run_->go(std::exchange(kernel_, std::nullopt), link_);
 }
@@ -295,7 +304,7 @@ void Agent::reset(const Reset& wish) {
       Deadline::after(std::chrono::nanoseconds(std::min<std::uint64_t>(wish.time_ns, kMaxResetNs))), stem_ ? 1 : 0);
   if (!stem_) discarded_.clear();
   if (cleaned.clean) {
-    auto facts = gather_facts(cgroup_, guarded_, probes_);
+    auto facts = look();
     if (stem_)
       std::erase_if(facts.descriptors,
                     [&](const auto& one) { return one.starts_with(std::to_string(stem_->control()) + " "); });

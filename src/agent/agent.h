@@ -40,6 +40,7 @@ class Agent {
   void reset(const Reset& wish);
   void reap_all();
   void discard(std::optional<Kernel>& kernel);
+  Facts look();
   void copy_stem();
   // Nobody is left but the stem.
   bool only_stem_left() const;
@@ -51,10 +52,10 @@ class Agent {
   std::vector<std::string> probes_;
   std::string first_facts_;
   Wiper wiper_;
-  std::optional<Kernel> kernel_;  // waits, or is getting there
-  std::optional<Kernel> stem_;    // what kernels are copied from, in a cell that is used again
+  std::optional<Kernel> kernel_;      // waits, or is getting there
+  std::optional<Kernel> stem_;        // what kernels are copied from, in a cell that is used again
   std::vector<std::string> modules_;  // that the host wants imported ahead
-  bool may_stem_ = false;
+  bool may_stem_ = false, roomy_ = false;
   std::vector<pid_t> discarded_;  // kernels that were not wanted: their death is nobody's
   bool warming_ = false;          // `warmed_` is still to be sent
   Warmed warmed_;

@@ -108,9 +108,10 @@ TEST_F(AgentStem, cannot_be_looked_into_or_held_back_by_a_program) {
   EXPECT_EQ(result.out, "[]\nFalse\n") << result.err;
 }
 
-TEST_F(AgentStem, that_was_killed_or_stopped_or_interrupted_is_replaced) {
+TEST_F(AgentStem, that_is_killed_or_stopped_or_interrupted_costs_nobody_a_run) {
   for (const char* blow : {"SIGKILL", "SIGSTOP", "SIGINT", "SIGTERM", "SIGSEGV", "SIGUSR1"}) {
     next(std::string(kFindStem) + "os.kill(stem, signal." + blow + ")");
+    next(std::string(kFindStem) + "os.kill(stem, signal.SIGSTOP); os.kill(stem, signal." + blow + ")");
     for (int turn = 0; turn < 3; ++turn) {
       const auto result = next("print(2 + 2)");
       EXPECT_EQ(result.out, "4\n") << blow << turn << result.err;
@@ -150,6 +151,24 @@ TEST_F(AgentStem, is_not_copied_for_what_counts_when_an_interpreter_starts) {
 TEST_F(AgentStem, modules_of_the_programs_own_come_first) {
   const auto result = cell().run(python(), "import json; print(json.mine)", {{"/workspace/json.py", "mine = 'mine'"}});
   EXPECT_EQ(result.out, "mine\n") << result.err;
+}
+
+class AgentStemWithoutRoom : public AgentTestWithLimits {
+ protected:
+  CellOptions options() override {
+    auto out = AgentTestWithLimits::options();
+    out.memory_bytes = 24u << 20;
+    return out;
+  }
+};
+
+TEST_F(AgentStemWithoutRoom, takes_nothing_of_what_is_the_programs) {
+  for (int turn = 0; turn < 3; ++turn) {
+    EXPECT_EQ(cell().run(python(), "print(len(bytearray(8 << 20)))").out, "8388608\n");
+    cell().send(FrameType::reset, Reset{10'000 * kMillisecond});
+    EXPECT_TRUE(cell().expect<Cleaned>(FrameType::cleaned).clean);
+    EXPECT_EQ(cell().processes(), 1u);
+  }
 }
 
 }  // namespace

@@ -182,7 +182,8 @@ def end_early():
 
 def become_stem():
     try:
-        import _socket
+        import _signal, _socket
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         let_look_into_us(False)
         end_early()
     except BaseException as error:
@@ -193,13 +194,10 @@ def become_stem():
 def make_copies(agent):
     """Each byte from the agent asks for a copy, and brings the descriptors that it gets: its streams, and an agent of
     its own. The answer is its pid. Returns in the copies only: those are the agent's children, not ours."""
-    import _socket
+    import _signal, _socket
     channel = _socket.socket(fileno=agent)
     while True:
-        try:
-            wish, extra, _, _ = channel.recvmsg(1, _socket.CMSG_SPACE(16))
-        except BaseException:    # a program's signal
-            wish = b''
+        wish, extra, _, _ = channel.recvmsg(1, _socket.CMSG_SPACE(16))
         if not wish:
             os._exit(0)    # it has no use for us
         given = memoryview(extra[0][2]).cast('i').tolist()
@@ -215,6 +213,7 @@ def make_copies(agent):
             channel.close()
             os.close(reader)
             let_look_into_us(True)
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
             while os.getppid() != 1:
                 os.sched_yield()
             os.write(writer, os.getpid().to_bytes(4, 'little'))
