@@ -293,7 +293,7 @@ void Agent::reap_all() {
       run_->ended(*process);
     }
   }
-  if (run_ && (none_left || (run_->phase() == Run::Phase::killing && only_stem_left()))) run_->none_left();
+  if (run_ && (none_left || (run_->ended_alone() && only_stem_left()))) run_->none_left();
 }
 
 void Agent::reset(const Reset& wish) {

@@ -222,6 +222,7 @@ void Run::check_limits() {
   const bool kill_now = phase_ == Phase::killing ? !kill_at_ || now >= *kill_at_ : kill_at_ && now >= *kill_at_;
   if (kill_now && (phase_ == Phase::running || phase_ == Phase::killing)) {
     kill_all();
+    killed_ = true;
     kill_at_ = now + kKillAgain;
   }
   if (phase_ == Phase::killing && now >= kill_until_) {

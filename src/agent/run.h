@@ -44,6 +44,8 @@ class Run {
   // A process of the cell has ended.
   void ended(const Ended& process);
   void none_left();
+  // Its program is over, and nothing had to be killed so far: whoever else is there may stay.
+  bool ended_alone() const { return phase_ == Phase::killing && !killed_; }
 
   // What to poll for.
   struct Watch {
@@ -78,7 +80,7 @@ class Run {
   Usage usage_;
   Report report_;
   std::optional<Harvest> harvest_;
-  bool report_sent_ = false, struck_ = false;
+  bool report_sent_ = false, struck_ = false, killed_ = false;
 
   Clock::time_point ordered_, went_, main_ended_;
   Clock::time_point next_look_;               // at CPU time, memory and disk
