@@ -237,8 +237,8 @@ void Agent::discard(std::optional<Kernel>& kernel) {
 // Where an interpreter would have to be started for every program, one is started to be copied. Only while no program
 // runs: until it is ready, it could be looked into.
 void Agent::copy_stem() {
+  if (!used_again_ || stemless_ || !roomy_ || access(kWorkspace, X_OK) != 0) return;
   const KernelWish wish{Language::python, main_file_of(Language::python), own_env(), kWorkspace, true, modules_, true};
-  if (!may_stem_ || !roomy_ || access(kWorkspace, X_OK) != 0) return;
   if (run_ && !wish.suits(run_->order(), run_->env())) return;
   if (!stem_) {
     auto started = Kernel::start(wish);
@@ -250,10 +250,10 @@ void Agent::copy_stem() {
       poll(&wait, 1, deadline.poll_ms());
       stem_->listen();
     }
-    may_stem_ = stem_->ready();  // what cannot be had once is not tried again
+    stemless_ = !stem_->ready();  // what cannot be had once is not tried again
     stem_->in.reset(), stem_->out.reset(), stem_->err.reset();
   }
-  auto copy = may_stem_ ? stem_->copy(Deadline::after(kCopyTime)) : fail("internal", "there is no stem");
+  auto copy = stemless_ ? fail("internal", "there is no stem") : stem_->copy(Deadline::after(kCopyTime));
   if (copy)
     kernel_ = std::move(*copy);
   else
@@ -313,7 +313,7 @@ void Agent::reset(const Reset& wish) {
       cleaned.problem = "the cell is not as it was at first";
     }
   }
-  may_stem_ = true;
+  used_again_ = true;
   link_.send(FrameType::cleaned, cleaned.encode());
 }
 

@@ -55,7 +55,8 @@ class Agent {
   std::optional<Kernel> kernel_;      // waits, or is getting there
   std::optional<Kernel> stem_;        // what kernels are copied from, in a cell that is used again
   std::vector<std::string> modules_;  // that the host wants imported ahead
-  bool may_stem_ = false, roomy_ = false;
+  bool used_again_ = false, roomy_ = false;
+  bool stemless_ = false;         // the image cannot have one
   std::vector<pid_t> discarded_;  // kernels that were not wanted: their death is nobody's
   bool warming_ = false;          // `warmed_` is still to be sent
   Warmed warmed_;

@@ -121,7 +121,7 @@ def run_payload(hotcell, payload, payloads):
 def is_there(container):
     """A daemon that writes down that a container ran out of memory while that is removed goes on listing it (moby 20.10):
     what it knows nothing more of is not there."""
-    return subprocess.run(["docker", "container", "inspect", container], capture_output=True).returncode == 0
+    return b"No such container" not in subprocess.run(["docker", "container", "inspect", container], capture_output=True).stderr
 
 
 def what_is_left(before):

@@ -1,4 +1,8 @@
 // A cell that is used again starts its Python programs as copies of one interpreter, which no program can touch.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include "agent_fixture.h"
 
 namespace hotcell::agent::testing {
@@ -151,6 +155,51 @@ TEST_F(AgentStem, is_not_copied_for_what_counts_when_an_interpreter_starts) {
 TEST_F(AgentStem, modules_of_the_programs_own_come_first) {
   const auto result = cell().run(python(), "import json; print(json.mine)", {{"/workspace/json.py", "mine = 'mine'"}});
   EXPECT_EQ(result.out, "mine\n") << result.err;
+}
+
+TEST_F(AgentStem, a_copy_can_wait_for_its_program_too) {
+  const auto warmed = cell().warm(Language::python);
+  EXPECT_TRUE(warmed.ready) << warmed.problem;
+  EXPECT_EQ(cell().processes(), 3u);
+  const auto result = next("import os; print(os.getppid())");
+  EXPECT_EQ(result.out, "1\n") << result.err;
+  EXPECT_TRUE(result.report.warm);
+  EXPECT_EQ(cell().processes(), 2u);
+}
+
+class AgentWithoutStem : public AgentTest {
+ protected:
+  CellOptions options() override {
+    CellOptions out;
+    std::ofstream(packages_ / "ctypes.py") << "raise ImportError('none here')\n";
+    out.packages = packages_.string();
+    out.env.push_back("PYTHONPATH=/opt/packages");
+    return out;
+  }
+  void TearDown() override { std::filesystem::remove_all(packages_); }
+
+ private:
+  static std::filesystem::path make_folder() {
+    std::string path = (std::filesystem::temp_directory_path() / "stemless-XXXXXX").string();
+    const std::filesystem::path made = mkdtemp(path.data());
+    std::filesystem::permissions(made, std::filesystem::perms(0755));
+    return made;
+  }
+  const std::filesystem::path packages_ = make_folder();
+};
+
+TEST_F(AgentWithoutStem, an_image_that_cannot_have_one_is_not_asked_again) {
+  std::vector<int> pids;
+  for (int turn = 0; turn < 5; ++turn) {
+    const auto result = cell().run(python(), "import os; print(os.getpid())");
+    ASSERT_EQ(result.report.exit_code, 0) << result.err;
+    pids.push_back(std::stoi(result.out));
+    cell().send(FrameType::reset, Reset{10'000 * kMillisecond});
+    EXPECT_TRUE(cell().expect<Cleaned>(FrameType::cleaned).clean);
+  }
+  EXPECT_EQ(pids[2] - pids[1], 1);  // the second one was to be a copy: that took a pid of its own
+  EXPECT_EQ(pids[3] - pids[2], 1);
+  EXPECT_EQ(pids[1] - pids[0], 2);
 }
 
 class AgentStemWithoutRoom : public AgentTestWithLimits {
